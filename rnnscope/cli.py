@@ -1,0 +1,210 @@
+"""The command line: parses, calls, prints."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rnnscope.core.configuration import Configuration
+    from rnnscope.core.model import Model
+
+app = typer.Typer(
+    help="An oscilloscope for recurrent networks. Without a command, opens the window.",
+    add_completion=False,
+    no_args_is_help=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Files = Annotated[list[Path], typer.Argument(help="Model files (.safetensors).", show_default=False)]
+File = Annotated[Path, typer.Argument(help="A model file (.safetensors).", show_default=False)]
+
+
+def main() -> None:
+    """Run the command line; every error is one line on stderr and a non-zero exit status."""
+    try:
+        status = app(standalone_mode=False)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:
+        if not _is_users(error):
+            raise
+        message = error.format_message() if hasattr(error, "format_message") else str(error)
+        print(f"rnnscope: {' '.join(message.split())}", file=sys.stderr)
+        sys.exit(getattr(error, "exit_code", 1))
+    sys.exit(status or 0)
+
+
+def _is_users(error: Exception) -> bool:
+    """Whether an error says what the user can change, rather than that rnnscope is wrong."""
+    return isinstance(error, (ValueError, ArithmeticError, OSError)) or hasattr(error, "format_message")
+
+
+@app.callback(invoke_without_command=True)
+def _without_command(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        open_window([])
+
+
+@app.command("open")
+def open_window(
+    files: Annotated[list[Path] | None, typer.Argument(help="Model files to load.", show_default=False)] = None,
+) -> None:
+    """Open the window, with FILES loaded."""
+    from rnnscope.app.main import run
+
+    raise typer.Exit(run(files or []))
+
+
+@app.command()
+def train(
+    out: Annotated[Path, typer.Option(help="Where to save the model (.safetensors).")],
+    cell: Annotated[str, typer.Option(help="elman, lstm, gru or rwa.")] = "lstm",
+    task: Annotated[str, typer.Option(help="adding, copy, length or digits.")] = "adding",
+    length: Annotated[int | None, typer.Option(help="Length of the task, where it has one.")] = None,
+    units: Annotated[int, typer.Option(help="Hidden units.")] = 64,
+    iterations: Annotated[int, typer.Option(help="Optimiser updates.")] = 2000,
+    batch: Annotated[int, typer.Option(help="Sequences per update.")] = 50,
+    learning_rate: Annotated[float, typer.Option(help="Step size of Adam.")] = 2e-3,
+    clip: Annotated[float, typer.Option(help="Largest gradient norm.")] = 1.0,
+    seed: Annotated[int, typer.Option(help="Start of all random numbers.")] = 0,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    option: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="A setting of the cell or the task, NAME=VALUE; may be given again."),
+    ] = None,
+) -> None:
+    """Train a model and save it."""
+    from rnnscope.core.formats import FORMATS, FileProblem
+
+    if out.suffix not in FORMATS:
+        raise FileProblem(out, f"--out: expected a name that ends in {' or '.join(FORMATS)}")
+    if not out.absolute().parent.is_dir() or not os.access(out.absolute().parent, os.W_OK):
+        raise FileProblem(out, "--out: its folder does not exist or cannot be written")
+    training = {
+        "iterations": iterations,
+        "batch": batch,
+        "learning_rate": learning_rate,
+        "clip": clip,
+        "seed": seed,
+        "device": device,
+    }
+    wanted = dict(_pair(text) for text in option or [])
+    if length is not None:
+        wanted["length"] = length
+    _train_and_save(_configuration(cell, task, units, training, wanted), out)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise ValueError(f"--set: expected NAME=VALUE, got {text!r}")
+    return name.strip(), value.strip()
+
+
+def _configuration(cell: str, task: str, units: int, training: dict, wanted: dict) -> Configuration:
+    """Give each of the `wanted` settings to the cell or the task, whichever has it."""
+    from rnnscope.core.cells import CELLS
+    from rnnscope.core.configuration import Configuration
+    from rnnscope.core.settings import choose, make
+    from rnnscope.core.tasks import TASKS
+
+    of_cell = choose(CELLS, cell, "--cell").Settings.model_fields
+    cell_settings = {name: value for name, value in wanted.items() if name in of_cell}
+    task_settings = {name: value for name, value in wanted.items() if name not in of_cell}
+    choose(TASKS, task, "--task")
+    return make(
+        Configuration,
+        {
+            "cell": cell,
+            "task": task,
+            "units": units,
+            "cell_settings": cell_settings,
+            "task_settings": task_settings,
+            "training": training,
+        },
+    )
+
+
+def _train_and_save(configuration: Configuration, out: Path) -> None:
+    import numpy as np
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from rnnscope.core.evaluation import score
+    from rnnscope.core.formats import save
+    from rnnscope.core.model import Model
+    from rnnscope.core.trace import History
+    from rnnscope.core.training import Diverged, train
+
+    model = Model(configuration)
+    total = configuration.training.iterations
+    losses, norms, trouble = [], [], None
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        bar = progress.add_task("loss", total=total)
+        try:
+            for update in train(model):
+                losses.append(update.loss)
+                norms.append(update.gradient_norm)
+                if update.iteration % 10 == 0 or update.iteration == total:
+                    progress.update(bar, completed=update.iteration, description=f"loss {float(update.loss):.4f}")
+        except (Diverged, KeyboardInterrupt) as error:
+            trouble = error
+    model.history = History(*(np.array([float(value) for value in curve], np.float32) for curve in (losses, norms)))
+    save(model, out)
+    task = model.task
+    typer.echo(
+        f"{out}: {task.score_name} {score(model):.4g}, last loss {losses[-1] if losses else float('nan'):.4g} "
+        f"(a model without memory that {task.baseline_words}: {task.baseline:.4g})"
+    )
+    if trouble is not None:
+        raise trouble
+
+
+@app.command()
+def info(file: File) -> None:
+    """Say what a model file holds."""
+    from rnnscope.core.evaluation import score
+    from rnnscope.core.formats import load
+
+    model = load(file)
+    configuration = model.configuration
+    count = sum(parameter.numel() for parameter in model.parameters())
+    rows = {
+        "file": f"{file} ({file.stat().st_size / 1000:,.0f} kB)",
+        "cell": f"{configuration.cell} ({model.cell.name}), {configuration.units} units, {count:,} parameters",
+        "cell settings": _words(configuration.cell_settings),
+        "task": f"{configuration.task} ({model.task.name})",
+        "task settings": _words(configuration.task_settings),
+        "training": _words(configuration.training),
+        "trained": f"{len(model.history)} iterations",
+        model.task.score_name: f"{score(model):.4g} on the evaluation batch",
+        "baseline": f"{model.task.baseline:.4g} loss of a model that {model.task.baseline_words}",
+        "signals": ", ".join(f"{name} ({signal.symbol})" for name, signal in model.cell.signals.items()),
+    }
+    width = max(map(len, rows))
+    for name, value in rows.items():
+        typer.echo(f"{name:<{width}}  {value}")
+
+
+def _words(settings) -> str:
+    return ", ".join(f"{name} {value}" for name, value in settings.model_dump().items()) or "none"
+
+
+def _load_all(files: list[Path]) -> dict[str, Model]:
+    """Models by the names of their files, made unlike where two are alike."""
+    from rnnscope.core.formats import load
+
+    models: dict[str, Model] = {}
+    for file in files:
+        name, n = file.stem, 2
+        while name in models:
+            name, n = f"{file.stem} {n}", n + 1
+        models[name] = load(file)
+    return models

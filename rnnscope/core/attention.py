@@ -1,0 +1,45 @@
+"""What every past moment weighs now: RWA's attention, and the same question put to gated cells."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rnnscope.core.trace import Trace
+
+
+def attention(logits: np.ndarray, t: int) -> np.ndarray:
+    """Weight that moments 0..t have at time step t in an RWA: softmax of the logits over moments, per unit.
+
+    logits  (T, ...), as the signal "attention_logit" stores them, once
+    Returns (t + 1, ...) float64; every column sums to 1.
+    Source: the closed form of the running numerator and denominator, Ostmeyer and Cowell 2017.
+    """
+    past = logits[: t + 1].astype(np.float64)
+    weights = np.exp(past - past.max(axis=0))
+    return weights / weights.sum(axis=0)
+
+
+def weights_of_past(trace: Trace, t: int, sequence: int) -> np.ndarray | None:
+    """Weight of each moment 0..t in the memory at time step t: (t + 1, H) float64, or None for a cell without gates.
+
+    For the LSTM this is i_j f_(j+1) ... f_t, for the GRU (1 - z_j) z_(j+1) ... z_t, for the RWA its attention: the
+    element-wise weighted sum that a gated memory is (Levy et al., Long short-term memory as a dynamically computed
+    element-wise weighted sum, ACL 2018). The direct path only: what a moment changes in later gates is not in it.
+    """
+    if "attention_logit" in trace.signals:
+        return attention(trace.signals["attention_logit"][:, sequence], t)
+    if "log_retention" not in trace.signals:
+        return None
+    kept = trace.signals["log_retention"][: t + 1, sequence].astype(np.float64)
+    written = trace.signals["log_write"][: t + 1, sequence].astype(np.float64)
+    return np.exp(written + retention_logs(kept))
+
+
+def retention_logs(log_retention: np.ndarray) -> np.ndarray:
+    """Log of the share of the memory after moment j that is left after the last one: sum of `log_retention` behind j.
+
+    log_retention  (T, ...); the result has its shape, is 0 at the end and never exceeds 0.
+    """
+    after = np.zeros_like(log_retention, dtype=np.float64)
+    after[:-1] = np.cumsum(log_retention[:0:-1], axis=0, dtype=np.float64)[::-1]
+    return after

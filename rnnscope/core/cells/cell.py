@@ -1,0 +1,98 @@
+"""What a cell is: declared gates and states, and one pointwise update; the engine owns the matrix products."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from rnnscope.core.settings import Settings
+from rnnscope.core.trace import Signal
+
+Values = dict[str, Tensor]
+
+
+class Cell(nn.Module):
+    """One recurrent update with its weights. Subclasses declare, and write one pointwise `update`.
+
+    `gates` names the preactivations and what feeds each: "x" (the input), "xh" (input and previous hidden state) or "h".
+    They are declared in that order, because all of them are columns of one buffer [x | xh | h]:
+
+        preactivations = [x W_x^T + b_x | 0] + [0 | h_(t-1) W_h^T + b_h]                      (B, len(gates) * H)
+
+    Parameters: `weight_x` (gates fed by x * H, I), `weight_h` (gates fed by h * H, H), `bias` (len(gates) * H) without the
+    gates in `unbiased`. One bias per gate: torch's two are their sum.
+    `states` is the full Markov state in order; it always contains "hidden", the part that the matrix products see.
+    """
+
+    gates: ClassVar[Mapping[str, str]]
+    unbiased: ClassVar[frozenset[str]] = frozenset()
+    states: ClassVar[tuple[str, ...]]
+    signals: ClassVar[Mapping[str, Signal]]
+    name: ClassVar[str]
+
+    class Settings(Settings):
+        """A cell without options of its own."""
+
+    def __init__(self, inputs: int, units: int, settings: Settings | None = None):
+        super().__init__()
+        self.inputs, self.units = inputs, units
+        self.settings = settings or self.Settings()
+        fed_by_x = sum("x" in source for source in self.gates.values())
+        fed_by_h = sum("h" in source for source in self.gates.values())
+        self.first_h = (len(self.gates) - fed_by_h) * units  # the column where the gates fed by h begin
+        self.last_x = fed_by_x * units
+        self.weight_x = nn.Parameter(torch.empty(fed_by_x * units, inputs))
+        self.weight_h = nn.Parameter(torch.empty(fed_by_h * units, units))
+        self.bias = nn.Parameter(torch.empty((len(self.gates) - len(self.unbiased)) * units))
+
+    def initialise(self, generator: torch.Generator) -> None:
+        """Draw all parameters from U(-1/sqrt(H), 1/sqrt(H)), as torch.nn.RNNBase does."""
+        bound = 1 / math.sqrt(self.units)
+        for parameter in self.parameters():
+            nn.init.uniform_(parameter, -bound, bound, generator=generator)
+
+    def gate_rows(self, gate: str, source: str) -> slice:
+        """Rows of `weight_x` (source "x") or `weight_h` ("h") or entries of `bias` ("bias") that belong to `gate`."""
+        if source == "bias":
+            members = [name for name in self.gates if name not in self.unbiased]
+        else:
+            members = [name for name, fed_by in self.gates.items() if source in fed_by]
+        first = members.index(gate) * self.units
+        return slice(first, first + self.units)
+
+    def full_bias(self) -> Tensor:
+        """The bias of every column of the preactivation buffer, zero for the unbiased gates: (len(gates) * H,)."""
+        if not self.unbiased:
+            return self.bias
+        zero = self.bias.new_zeros(self.units)
+        return torch.cat(
+            [zero if name in self.unbiased else self.bias[self.gate_rows(name, "bias")] for name in self.gates]
+        )
+
+    def initial_state(self, batch: int) -> Values:
+        """State before the first time step, each (B, H): zeros unless a cell says otherwise."""
+        return {name: self.weight_x.new_zeros(batch, self.units) for name in self.states}
+
+    def update(self, gates: Values, state: Values) -> tuple[Values, Values]:
+        """One time step, pointwise: preactivations and state, each (B, H), to the new state and the signals."""
+        raise NotImplementedError(f"{type(self).__name__} declares gates but no update")
+
+    def derived(self, signals: Values) -> Values:
+        """Signals that follow from the recorded ones, computed for all time steps at once: each (T, B, H).
+
+        Gated cells give `log_retention`, the log of the share of its memory that a unit keeps at a time step, and
+        `log_write`, the log of the weight with which it writes its candidate: together they say what the past weighs.
+        """
+        return {}
+
+    def coordinates(self, state: Values) -> Values:
+        """The state in coordinates in which distances mean something, for gradient norms: by default itself."""
+        return state
+
+    def from_coordinates(self, coordinates: Values, state: Values) -> Values:
+        """Inverse of `coordinates` near `state`, which fixes what the coordinates leave open."""
+        return coordinates

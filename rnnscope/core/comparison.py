@@ -1,0 +1,91 @@
+"""compare(): several models on the same sequences, measure by measure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+
+from rnnscope.core.memory import MEASURES
+from rnnscope.core.model import Model
+from rnnscope.core.reach import Reach
+
+SEQUENCES = 64
+
+
+@dataclass(frozen=True, eq=False)
+class Compared:
+    """One model of a comparison. `cell` and `task` are keys of CELLS and TASKS; `reaches` is measure -> Reach."""
+
+    name: str
+    cell: str
+    task: str
+    reaches: Mapping[str, Reach]
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Models measured on the same sequences."""
+
+    models: tuple[Compared, ...]
+
+    def json(self) -> str:
+        """The table that `rnnscope compare --json` prints."""
+        return json.dumps({"models": [_as_table(model) for model in self.models]}, allow_nan=False)
+
+
+def compare(models: Mapping[str, Model] | list[Model], inputs=None, *, sequences: int = SEQUENCES) -> Comparison:
+    """Measure how far back each model carries information, all on the same sequences.
+
+    models     name -> Model, or a list, then named by cell
+    inputs     (T, B, I) array or tensor; by default the first `sequences` of the first model's evaluation batch
+    Raises ValueError when a model cannot read the sequences of the first.
+    """
+    if not isinstance(models, Mapping):
+        models = {f"{model.configuration.cell} {n}": model for n, model in enumerate(models, 1)}
+    if not models:
+        raise ValueError("models: expected at least one, got none")
+    first = next(iter(models.values()))
+    if inputs is None:
+        batch = first.task.evaluation().first(sequences)
+        inputs, lengths = batch.inputs, batch.lengths
+    else:
+        lengths = None
+    for name, model in models.items():
+        if model.cell.inputs != inputs.shape[-1]:
+            raise ValueError(
+                f"{name}: reads {model.cell.inputs} inputs a time step, the sequences of the comparison have "
+                f"{inputs.shape[-1]}; compare models of one task"
+            )
+    return Comparison(tuple(_measure(name, model, inputs, lengths) for name, model in models.items()))
+
+
+def reaches(model: Model, inputs, lengths=None) -> dict[str, Reach]:
+    """All measures that have a meaning for `model`, on inputs (T, B, I) with (B,) lengths: measure -> Reach."""
+    inputs = torch.as_tensor(inputs).to(model.cell.weight_x)
+    if lengths is None:
+        lengths = torch.full((inputs.shape[1],), len(inputs)).numpy()
+    measured = {name: measure(model, inputs, lengths) for name, measure in MEASURES.items()}
+    return {name: reach for name, reach in measured.items() if reach is not None}
+
+
+def _measure(name: str, model: Model, inputs, lengths) -> Compared:
+    configuration = model.configuration
+    return Compared(name, configuration.cell, configuration.task, reaches(model, inputs, lengths))
+
+
+def _as_table(model: Compared) -> dict:
+    measures = {
+        name: {
+            "lags": reach.lags.tolist(),
+            "mean": reach.mean.tolist(),
+            "low": reach.low.tolist(),
+            "high": reach.high.tolist(),
+            "lag50": reach.lag50,
+            "lag1": reach.lag1,
+        }
+        for name, reach in model.reaches.items()
+    }
+    return {"name": model.name, "cell": model.cell, "task": model.task, "measures": measures}

@@ -1,0 +1,107 @@
+"""rnnscope's own model files: safetensors with the configuration in the metadata; no pickle, nothing is executed."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors import safe_open
+from safetensors.torch import save as to_bytes
+
+from rnnscope.core.configuration import Configuration
+from rnnscope.core.files import write_whole
+from rnnscope.core.formats.problem import FileProblem
+from rnnscope.core.model import Model
+from rnnscope.core.settings import SettingsError, make
+from rnnscope.core.trace import History
+
+KEY = "rnnscope"
+VERSION = 1
+LARGEST_HEADER = 8 * 2**20
+HISTORY = ("history.loss", "history.gradient_norm")
+
+
+def save(model: Model, path: str | Path) -> None:
+    """Write weights, configuration and training history; whole or not at all. Raises OSError."""
+    about = {"version": VERSION, "configuration": model.configuration.model_dump(mode="json")}
+    tensors = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+    curves = (model.history.loss, model.history.gradient_norm)
+    tensors |= {name: torch.tensor(curve) for name, curve in zip(HISTORY, curves, strict=True)}
+    write_whole(path, to_bytes(tensors, {KEY: json.dumps(about)}))
+
+
+def load(path: str | Path) -> Model:
+    """Read a model on the CPU. Raises FileProblem in one sentence: the file, what was expected, what came."""
+    path = Path(path)
+    _check_header(path)
+    try:
+        with safe_open(path, framework="pt") as file:
+            configuration = _configuration(path, file.metadata() or {})
+            with torch.device("meta"):
+                model = Model(configuration)
+            _check_tensors(path, model, file)
+            weights = {name: file.get_tensor(name) for name in model.state_dict()}
+            curves = [file.get_tensor(name).numpy() for name in HISTORY if name in file.keys()]
+    except SafetensorError as error:
+        raise FileProblem(path, f"expected a safetensors file; it is damaged or of another kind ({error})") from None
+    model.load_state_dict(weights, assign=True)
+    for parameter in model.parameters():
+        parameter.requires_grad_()
+    if len(curves) == len(HISTORY):
+        model.history = History(*curves)
+    return model.eval()
+
+
+def _check_header(path: Path) -> None:
+    if not path.exists():
+        raise FileProblem(path, "there is no such file")
+    if not path.is_file():
+        raise FileProblem(path, "expected a file, got a folder")
+    try:
+        with path.open("rb") as file:
+            start, size = file.read(9), os.fstat(file.fileno()).st_size
+    except OSError as error:
+        raise FileProblem(path, f"it cannot be read: {error.strerror}") from None
+    if not size:
+        raise FileProblem(path, "the file is empty")
+    header = int.from_bytes(start[:8], "little")
+    if start[8:] != b"{":
+        raise FileProblem(path, "expected a safetensors file; it starts like another kind of file")
+    if header > LARGEST_HEADER:
+        raise FileProblem(path, f"its header claims {header:,} bytes; at most {LARGEST_HEADER:,} are read")
+    if header + 8 > size:
+        raise FileProblem(path, f"the file is cut short: its header claims {header:,} bytes, the file has {size:,}")
+
+
+def _configuration(path: Path, metadata: dict[str, str]) -> Configuration:
+    if KEY not in metadata:
+        raise FileProblem(path, "it holds tensors but no rnnscope configuration; expected a file saved by rnnscope")
+    try:
+        about = json.loads(metadata[KEY])
+        version, values = about["version"], about["configuration"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise FileProblem(path, "its rnnscope configuration cannot be read") from None
+    if version != VERSION:
+        raise FileProblem(path, f"expected file version {VERSION}, got {version!r:.40}")
+    try:
+        return make(Configuration, values)
+    except (SettingsError, ValueError, TypeError) as error:
+        raise FileProblem(path, f"its configuration does not fit: {error}") from None
+
+
+def _check_tensors(path: Path, model: Model, file) -> None:
+    expected = {name: list(value.shape) for name, value in model.state_dict().items()}
+    present = set(file.keys())
+    for name, shape in expected.items():
+        if name not in present:
+            raise FileProblem(path, f"tensor {name} of shape {shape} is missing")
+        piece = file.get_slice(name)
+        if piece.get_shape() != shape:
+            raise FileProblem(path, f"tensor {name}: expected shape {shape}, got {piece.get_shape()}")
+        if piece.get_dtype() not in ("F32", "F64"):
+            raise FileProblem(path, f"tensor {name}: expected F32 or F64, got {piece.get_dtype()}")
+    if unknown := present - set(expected) - set(HISTORY):
+        raise FileProblem(path, f"it holds tensors that the configuration does not ask for: {', '.join(sorted(unknown))}")

@@ -1,0 +1,27 @@
+"""The share of an old memory that the gates themselves let through."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from rnnscope.core.attention import retention_logs
+from rnnscope.core.engines import ENGINES
+from rnnscope.core.memory.state_jacobian import by_lag
+from rnnscope.core.model import Model
+from rnnscope.core.reach import Reach
+
+
+def direct_weight(model: Model, inputs: torch.Tensor, lengths: np.ndarray) -> Reach | None:
+    """Share of the memory at T-k that is left at T on the direct path, averaged over units; None for a cell without gates.
+
+    LSTM: product of the forget gates since. GRU: product of the update gates. RWA: the attention that still lies on the
+    moments up to T-k, which is D_(T-k) / D_T and the derivative of the average on its direct path. All exact.
+    """
+    with torch.no_grad():
+        signals = ENGINES["reference"](model.cell, inputs, record=True).signals
+    if "log_retention" not in signals:
+        return None
+    logs = signals["log_retention"].double().cpu().numpy()  # waits for the device
+    logs[np.arange(len(logs))[:, None] >= lengths] = 0  # behind a sequence's end nothing is forgotten
+    return Reach.from_sequences("direct_weight", by_lag(np.exp(retention_logs(logs)).mean(-1), lengths))

@@ -1,0 +1,47 @@
+"""How far back a state still depends on an earlier one: the norm of d s_T / d s_(T-k)."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from rnnscope.core.engines import ENGINES
+from rnnscope.core.model import Model
+from rnnscope.core.reach import Reach
+from rnnscope.core.recording import in_coordinates
+
+PROBES = 8
+
+
+def state_jacobian(model: Model, inputs: torch.Tensor, lengths: np.ndarray) -> Reach:
+    """Norm of the Jacobian of the last full state with respect to the full state k time steps before.
+
+    Random Gaussian probes v from a fixed seed: E |v^T J|^2 is the squared Frobenius norm of J (Hutchinson 1990). Each curve
+    is divided by its value at lag 0, where J is the identity; over sequences the mean is geometric, because norms multiply
+    along time (Pascanu, Mikolov and Bengio 2013). States are taken in the cell's own coordinates.
+    """
+    cell = model.cell
+    steps, batch = inputs.shape[:2]
+    taps = {name: inputs.new_zeros(steps, batch, cell.units).requires_grad_() for name in cell.states}
+    random = torch.Generator().manual_seed(0)
+    last, each = torch.as_tensor(lengths - 1), torch.arange(batch)
+    with torch.enable_grad():
+        run = ENGINES["reference"](cell, inputs, taps=taps)
+        end = cell.coordinates({name: value[last, each] for name, value in run.states.items()})
+        states = {name: value.detach() for name, value in run.states.items()}
+        squares = torch.zeros(steps, batch, dtype=torch.float64)
+        for _ in range(PROBES):
+            probes = [torch.randn(value.shape, generator=random).to(value) for value in end.values()]
+            raw = torch.autograd.grad(list(end.values()), list(taps.values()), probes, retain_graph=True)
+            pulled = in_coordinates(cell, states, dict(zip(taps, raw, strict=True)))
+            squares += sum(value.double().square().sum(-1) for value in pulled.values()).cpu()
+    norms = squares.sqrt().numpy()
+    return Reach.from_sequences("state_jacobian", by_lag(norms / norms[last, each], lengths))
+
+
+def by_lag(values: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """Turn (T, B) over time steps into (K, B) over lags from each sequence's last time step; NaN where none is."""
+    lags = np.arange(lengths.max())[:, None]
+    t = lengths - 1 - lags
+    found = np.take_along_axis(values, np.maximum(t, 0), axis=0)
+    return np.where(t >= 0, found, np.nan)

@@ -1,0 +1,80 @@
+"""What a task is: it draws batches, states its loss, and says what a model without memory would score."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from rnnscope.core.settings import Settings
+
+EVALUATION_SEED = 20170301
+EVALUATION_SEQUENCES = 500
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Sequences with their targets, time first.
+
+    inputs   (T, B, I) float32
+    targets  (T, B) int64 classes or (T, B, O) float32 values: what would be right at every time step
+    weights  (T, B) float32: how much each time step counts in the loss
+    lengths  (B,) int64: time steps of each sequence
+    """
+
+    inputs: np.ndarray
+    targets: np.ndarray
+    weights: np.ndarray
+    lengths: np.ndarray
+
+    def first(self, sequences: int) -> Batch:
+        """The first `sequences` of the batch."""
+        return Batch(
+            self.inputs[:, :sequences],
+            self.targets[:, :sequences],
+            self.weights[:, :sequences],
+            self.lengths[:sequences],
+        )
+
+
+class Task(Settings):
+    """Base of all tasks. A task is its settings and how it draws; drawing is numpy, whole batches at once."""
+
+    name: ClassVar[str]
+    inputs: ClassVar[int]
+    outputs: ClassVar[int]
+    loss: ClassVar[str]  # a key of LOSSES
+    score_name: ClassVar[str]
+    channels: ClassVar[tuple[str, ...]]  # what the inputs are called, (I,)
+    picture: ClassVar[tuple[int, int] | None] = None  # rows and columns, where the sequence is a picture read row by row
+
+    def draw(self, random: np.random.Generator, batch: int) -> Batch:
+        """Draw `batch` training sequences."""
+        raise NotImplementedError(f"{type(self).__name__} does not say how it draws")
+
+    @property
+    def baseline(self) -> float:
+        """The loss of the best model without memory, in the units of the loss."""
+        raise NotImplementedError(f"{type(self).__name__} states no baseline")
+
+    @property
+    def baseline_words(self) -> str:
+        """What that model does."""
+        raise NotImplementedError(f"{type(self).__name__} states no baseline")
+
+    def evaluation(self) -> Batch:
+        """A fixed batch for scores and probes, the same on every machine; its first sequences serve as the probe."""
+        return self.draw(np.random.default_rng(EVALUATION_SEED), EVALUATION_SEQUENCES)
+
+    def score(self, outputs: np.ndarray, batch: Batch) -> float:
+        """The figure people quote, from outputs (T, B, O): accuracy over the scored time steps unless a task overrides."""
+        answers = outputs.argmax(-1) if self.outputs > 1 else (outputs[..., 0] > 0).astype(np.int64)
+        return float(np.average(answers == batch.targets, weights=batch.weights))
+
+
+def at_end(length: int, batch: int) -> np.ndarray:
+    """Weights that count the last time step only: (T, B)."""
+    weights = np.zeros((length, batch), np.float32)
+    weights[-1] = 1
+    return weights
