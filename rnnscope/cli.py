@@ -12,6 +12,7 @@ import typer
 if TYPE_CHECKING:
     from rnnscope.core.configuration import Configuration
     from rnnscope.core.model import Model
+    from rnnscope.views import Plot
 
 app = typer.Typer(
     help="An oscilloscope for recurrent networks. Without a command, opens the window.",
@@ -84,8 +85,7 @@ def train(
 
     if out.suffix not in FORMATS:
         raise FileProblem(out, f"--out: expected a name that ends in {' or '.join(FORMATS)}")
-    if not out.absolute().parent.is_dir() or not os.access(out.absolute().parent, os.W_OK):
-        raise FileProblem(out, "--out: its folder does not exist or cannot be written")
+    _check_folder(out)
     training = {
         "iterations": iterations,
         "batch": batch,
@@ -98,6 +98,12 @@ def train(
     if length is not None:
         wanted["length"] = length
     _train_and_save(_configuration(cell, task, units, training, wanted), out)
+
+
+def _check_folder(path: Path) -> None:
+    folder = path.absolute().parent
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise ValueError(f"{path}: its folder does not exist or cannot be written")
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -195,6 +201,91 @@ def info(file: File) -> None:
 
 def _words(settings) -> str:
     return ", ".join(f"{name} {value}" for name, value in settings.model_dump().items()) or "none"
+
+
+@app.command()
+def compare(
+    files: Files,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document with the curves, nothing else.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Also save the curves as a figure (.pdf, .svg or .png).")] = None,
+    numbers: Annotated[Path | None, typer.Option(help="Also save the curves as CSV.")] = None,
+    sequences: Annotated[int, typer.Option(min=1, help="Sequences to measure on.")] = 64,
+) -> None:
+    """Measure how far back models of one task remember."""
+    from rnnscope.core.comparison import compare as measure
+    from rnnscope.figures.save import check
+    from rnnscope.figures.subjects import check_one_task, measured_subjects
+    from rnnscope.figures.table import plain
+    from rnnscope.views import VIEWS, Position
+
+    if out:
+        check(out)
+    models = _load_all(files)
+    check_one_task(models, same_settings=False)
+    comparison = measure(models, sequences=sequences)
+    _write(VIEWS["reach"](measured_subjects(models, comparison), Position()), out, numbers)
+    typer.echo(comparison.json() if as_json else plain(comparison))
+
+
+@app.command()
+def figure(
+    files: Files,
+    view: Annotated[str, typer.Option(help="input, hidden, gates, attention, gradient, error, loss or reach.")],
+    out: Annotated[Path, typer.Option(help="Where to save the figure (.pdf, .svg or .png).")],
+    numbers: Annotated[Path | None, typer.Option(help="Also save its numbers as CSV.")] = None,
+    width: Annotated[float, typer.Option(help="Width of the page in mm.")] = 183,
+    height: Annotated[float | None, typer.Option(help="Height in mm; by default as the rows ask for.")] = None,
+    dpi: Annotated[int, typer.Option(help="Resolution of heatmaps, and of a PNG.")] = 300,
+    time_step: Annotated[int | None, typer.Option(help="Where the cursor stands, from 1; by default at the end.")] = None,
+    sequence: Annotated[int, typer.Option(help="Which of the probe's sequences, from 0.")] = 0,
+    unit: Annotated[int, typer.Option(help="Which unit, from 0.")] = 0,
+) -> None:
+    """Save one view of models of one task, side by side."""
+    from rnnscope.core.settings import choose
+    from rnnscope.figures.save import check
+    from rnnscope.views import VIEWS
+
+    choose(VIEWS, view, "--view")
+    check(out, width, height, dpi)
+    models = _load_all(files)
+    subjects, position = _subjects(models, view, time_step, sequence, unit)
+    _write(VIEWS[view](subjects, position), out, numbers, width_mm=width, height_mm=height, dpi=dpi)
+    typer.echo(f"{out}: {view} of {', '.join(models)}")
+
+
+def _subjects(models: dict[str, Model], view: str, time_step: int | None, sequence: int, unit: int):
+    """What the view draws, measured where it is "reach" and recorded otherwise, and the cursor."""
+    from rnnscope.core.comparison import compare as measure
+    from rnnscope.figures.subjects import SEQUENCES, check_one_task, measured_subjects, subjects
+    from rnnscope.views import Position
+
+    check_one_task(models)
+    _within("--sequence", sequence, 0, SEQUENCES - 1)
+    _within("--unit", unit, 0, min(model.configuration.units for model in models.values()) - 1)
+    if view == "reach":
+        return measured_subjects(models, measure(models)), Position()
+    shown = subjects(models)
+    last = shown[0].trace.time_steps
+    if time_step is not None:
+        _within("--time-step", time_step, 1, last)
+    return shown, Position(time_step or last, sequence, unit)
+
+
+def _within(option: str, value: int, low: int, high: int) -> None:
+    if not low <= value <= high:
+        raise ValueError(f"{option}: expected {low} to {high}, got {value}")
+
+
+def _write(plot: Plot, out: Path | None, numbers: Path | None, **page) -> None:
+    """Save the figure and the numbers, whichever is asked for; neither if the figure cannot be painted."""
+    from rnnscope.figures import save_figure, save_numbers
+
+    for path in filter(None, (out, numbers)):
+        _check_folder(path)
+    if out:
+        save_figure(plot, out, **page)
+    if numbers:
+        save_numbers(plot, numbers)
 
 
 def _load_all(files: list[Path]) -> dict[str, Model]:

@@ -15,7 +15,7 @@ from rnnscope.core.tasks import TASKS, Task
 class Training(Settings):
     """How a model is trained: Adam with clipped gradients."""
 
-    iterations: int = setting(2000, "optimiser updates", low=1, high=10_000_000, unit="iterations")
+    iterations: int = setting(2000, "optimiser updates", low=1, high=10_000_000)
     batch: int = setting(50, "sequences per update", low=1, high=65_536, symbol="B", unit="sequences")
     learning_rate: float = setting(2e-3, "step size of Adam", above=0, high=10, symbol="η")
     clip: float = setting(1.0, "largest gradient norm; a larger gradient is scaled down", above=0, high=1e6)
@@ -27,7 +27,7 @@ class Configuration(Settings):
     """One model and its training. `cell_settings` and `task_settings` belong to the chosen cell and task."""
 
     cell: str = setting("lstm", "the recurrent cell")
-    units: int = setting(64, "hidden units", low=1, high=4096, symbol="H", unit="units")
+    units: int = setting(64, "hidden units", low=1, high=4096, symbol="H")
     cell_settings: SerializeAsAny[Settings]
     task: str = setting("adding", "what the model learns")
     task_settings: SerializeAsAny[Task]

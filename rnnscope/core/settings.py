@@ -24,9 +24,7 @@ S = TypeVar("S", bound=Settings)
 
 def setting(default: Any, doc: str, *, low=None, high=None, above=None, symbol: str = "", unit: str = "") -> Any:
     """Declare one field with what a form needs: range (`low`..`high` inclusive, `above` exclusive), symbol and unit."""
-    return Field(
-        default, ge=low, le=high, gt=above, description=doc, json_schema_extra={"symbol": symbol, "unit": unit}
-    )
+    return Field(default, ge=low, le=high, gt=above, description=doc, json_schema_extra={"symbol": symbol, "unit": unit})
 
 
 def limits(field) -> tuple[float | None, float | None]:
@@ -58,14 +56,14 @@ def choose(table: Mapping[str, Any], name: str, what: str) -> Any:
 def _sentences(error: ValidationError, kind: type[Settings], where: str) -> Iterable[str]:
     for problem in error.errors():
         path = ".".join(str(part) for part in problem["loc"])
-        name = " ".join(part for part in (where, path) if part) or kind.__name__
+        name = " ".join(part for part in (where, path) if part) or kind.__name__.lower()
         if problem["type"] == "extra_forbidden":
             known = ", ".join(kind.model_fields) or "none"
             yield f"{name}: there is no such setting; expected one of: {known}"
         elif problem["type"] == "missing":
             yield f"{name}: missing"
         elif problem["type"] == "value_error":
-            yield f"{name}: {problem['ctx']['error']}"
+            yield f"{where}{': ' if where else ''}{problem['ctx']['error']}"
         else:
             rule = problem["msg"].removeprefix("Input should be ")
             yield f"{name}: expected {rule}; got {problem['input']!r}"

@@ -26,6 +26,18 @@ class Signal:
     gate: bool = False
 
 
+@dataclass(frozen=True)
+class Facts:
+    """What a view needs to know of a task: plain values, so that drawing never waits for a data set."""
+
+    name: str
+    channels: tuple[str, ...]
+    picture: tuple[int, int] | None
+    loss: str
+    baseline: float
+    baseline_words: str
+
+
 @dataclass(frozen=True, eq=False)
 class Trace:
     """What a model did, time step by time step; entry t is *after* input t. Float32, read-only.
@@ -90,9 +102,7 @@ class History:
 
     def extended(self, loss: Array, gradient_norm: Array) -> History:
         """A History with further iterations behind these."""
-        return History(
-            np.concatenate([self.loss, loss]), np.concatenate([self.gradient_norm, gradient_norm])
-        )
+        return History(np.concatenate([self.loss, loss]), np.concatenate([self.gradient_norm, gradient_norm]))
 
 
 def _frozen(array: Array) -> Array:

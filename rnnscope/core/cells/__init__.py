@@ -8,4 +8,4 @@ from rnnscope.core.cells.rwa import RWA
 
 CELLS: dict[str, type[Cell]] = {"elman": Elman, "lstm": LSTM, "gru": GRU, "rwa": RWA}
 
-__all__ = ["CELLS", "Cell", "Elman", "GRU", "LSTM", "RWA"]
+__all__ = ["CELLS", "GRU", "LSTM", "RWA", "Cell", "Elman"]

@@ -18,7 +18,7 @@ Values = dict[str, Tensor]
 class Cell(nn.Module):
     """One recurrent update with its weights. Subclasses declare, and write one pointwise `update`.
 
-    `gates` names the preactivations and what feeds each: "x" (the input), "xh" (input and previous hidden state) or "h".
+    `gates` names the preactivations and what feeds each: "x" (the input), "xh" (input and previous hidden) or "h".
     They are declared in that order, because all of them are columns of one buffer [x | xh | h]:
 
         preactivations = [x W_x^T + b_x | 0] + [0 | h_(t-1) W_h^T + b_h]                      (B, len(gates) * H)

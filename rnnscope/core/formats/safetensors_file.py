@@ -7,8 +7,7 @@ import os
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
 
 from rnnscope.core.configuration import Configuration
@@ -44,7 +43,8 @@ def load(path: str | Path) -> Model:
                 model = Model(configuration)
             _check_tensors(path, model, file)
             weights = {name: file.get_tensor(name) for name in model.state_dict()}
-            curves = [file.get_tensor(name).numpy() for name in HISTORY if name in file.keys()]
+            present = set(file.keys())
+            curves = [file.get_tensor(name).numpy() for name in HISTORY if name in present]
     except SafetensorError as error:
         raise FileProblem(path, f"expected a safetensors file; it is damaged or of another kind ({error})") from None
     model.load_state_dict(weights, assign=True)

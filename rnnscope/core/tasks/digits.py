@@ -54,9 +54,7 @@ def _split() -> dict[str, tuple[np.ndarray, np.ndarray]]:
 
     data = load_digits()
     pixels, classes = (data.data / 16).astype(np.float32), data.target.astype(np.int64)
-    train_x, test_x, train_y, test_y = train_test_split(
-        pixels, classes, test_size=360, random_state=0, stratify=classes
-    )
+    train_x, test_x, train_y, test_y = train_test_split(pixels, classes, test_size=360, random_state=0, stratify=classes)
     return {"train": (train_x, train_y), "test": (test_x, test_y)}
 
 

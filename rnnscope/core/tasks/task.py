@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from rnnscope.core.settings import Settings
+from rnnscope.core.trace import Facts
 
 EVALUATION_SEED = 20170301
 EVALUATION_SEQUENCES = 500
@@ -66,6 +67,10 @@ class Task(Settings):
     def evaluation(self) -> Batch:
         """A fixed batch for scores and probes, the same on every machine; its first sequences serve as the probe."""
         return self.draw(np.random.default_rng(EVALUATION_SEED), EVALUATION_SEQUENCES)
+
+    def facts(self) -> Facts:
+        """What views show of the task."""
+        return Facts(self.name, self.channels, self.picture, self.loss, self.baseline, self.baseline_words)
 
     def score(self, outputs: np.ndarray, batch: Batch) -> float:
         """The figure people quote, from outputs (T, B, O): accuracy over the scored time steps unless a task overrides."""

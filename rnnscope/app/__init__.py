@@ -1,0 +1,1 @@
+"""The window: PySide6 and pyqtgraph, the only place with signals, threads and state that changes."""

@@ -1,0 +1,78 @@
+"""Canvas: paints a Plot with pyqtgraph, updating its items in place while the structure stays the same."""
+
+from __future__ import annotations
+
+import pyqtgraph as pg
+from PySide6.QtGui import QColor
+from PySide6.QtWidgets import QWidget
+
+from rnnscope.app.cursor import Cursor
+from rnnscope.app.panel_item import SIDE_WIDTH, Head, PanelItem
+from rnnscope.app.theme import Theme
+from rnnscope.views.plot import Plot
+
+
+class Canvas(pg.GraphicsLayoutWidget):
+    """One dock's picture."""
+
+    def __init__(self, cursor: Cursor, theme: Theme, parent: QWidget | None = None):
+        super().__init__(parent)
+        self.cursor = cursor
+        self.plot: Plot | None = None
+        self._panels: list[PanelItem] = []
+        self._structure: tuple | None = None
+        self.ci.layout.setContentsMargins(0, 0, 0, 0)
+        self.ci.layout.setSpacing(0)
+        self.set_theme(theme)
+        cursor.zoomed.connect(self._on_zoomed)
+
+    def set_theme(self, theme: Theme) -> None:
+        """Change colours; the next `draw` makes all items anew."""
+        self.theme = theme
+        self._structure = None
+        self.setBackground(QColor(theme.background))
+
+    def draw(self, plot: Plot) -> None:
+        """Show `plot`."""
+        self.plot = plot
+        structure = (plot.columns, plot.heads, *(tuple(map(PanelItem.structure, row)) for row in plot.rows))
+        if structure != self._structure:
+            self._build(plot)
+            self._structure = structure
+        for item, panel in zip(self._panels, plot.panels, strict=True):
+            item.update(panel)
+
+    def move(self) -> None:
+        """Follow the cursor without drawing anything else again."""
+        for item in self._panels:
+            item.move()
+
+    def _build(self, plot: Plot) -> None:
+        self.ci.clear()
+        self._panels = []
+        first = 0
+        if plot.columns > 1:
+            for column, (name, style) in enumerate(plot.heads):
+                head = Head(self.theme)
+                head.title, head.colour = name, self.theme.colour(style.colour)
+                self.ci.addItem(head, 0, 2 * column, 1, 2)
+            first = 1
+        for r, row in enumerate(plot.rows):
+            for column, panel in enumerate(row):
+                if panel is None:
+                    continue
+                item = PanelItem(self.ci, first + 2 * r, column, panel, self.cursor, self.theme)
+                last = r + 1 == len(plot.rows) or column >= len(plot.rows[r + 1]) or plot.rows[r + 1][column] is None
+                if item.box.of_time:
+                    item.show_time_ticks(last)
+                    item.zoom()
+                self._panels.append(item)
+        for column in range(plot.columns):
+            self.ci.layout.setColumnStretchFactor(2 * column, 1)
+            self.ci.layout.setColumnPreferredWidth(2 * column, 100)
+            self.ci.layout.setColumnFixedWidth(2 * column + 1, SIDE_WIDTH + 8)
+        self.ci.setGeometry(self.viewRect())  # a half-built layout has a maximum height, and Qt does not grow it back
+
+    def _on_zoomed(self) -> None:
+        for item in self._panels:
+            item.zoom()

@@ -1,0 +1,19 @@
+"""Catalogue: what can be chosen, handed over by the worker once the model core is there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from rnnscope.core.settings import Settings
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """What can be chosen: name -> Settings of each cell and task, and the configuration that holds a choice."""
+
+    configuration: type[Settings]
+    training: type[Settings]
+    cells: Mapping[str, type[Settings]]
+    tasks: Mapping[str, type[Settings]]
+    words: Mapping[str, str]  # cell or task -> its name in words

@@ -1,0 +1,89 @@
+"""Cursor: time step, sequence, unit and visible time span: the one shared position."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QObject, Signal
+
+from rnnscope.views.subject import Position
+
+LEAST_SPAN = 4  # time steps that stay visible however far one zooms in
+
+
+class Cursor(QObject):
+    """Where everybody looks. Setters clamp, compare, and only then tell.
+
+    moved     the time step changed
+    chosen    the sequence or the unit changed
+    zoomed    the visible span of time changed
+    resized   the number of time steps, sequences or units changed
+    """
+
+    moved = Signal()
+    chosen = Signal()
+    zoomed = Signal()
+    resized = Signal()
+
+    def __init__(self, parent: QObject | None = None):
+        super().__init__(parent)
+        self.position = Position()
+        self.time_steps, self.sequences, self.units = 1, 1, 1
+        self.span = (0.5, 1.5)
+
+    def resize(self, time_steps: int, sequences: int, units: int) -> None:
+        """Fit the cursor to what is shown; the whole of a new length becomes visible."""
+        if (time_steps, sequences, units) == (self.time_steps, self.sequences, self.units):
+            return
+        longer = time_steps != self.time_steps
+        self.time_steps, self.sequences, self.units = time_steps, sequences, units
+        self.resized.emit()
+        if longer:
+            self.show_all()
+        self.move(self.position.time_step)
+        self.choose(self.position.sequence, self.position.unit)
+
+    def move(self, time_step: float) -> None:
+        """Go to the time step nearest to a place on the time axis, 1..T."""
+        time_step = min(max(round(time_step), 1), self.time_steps)
+        if time_step == self.position.time_step:
+            return
+        self.position = Position(time_step, self.position.sequence, self.position.unit)
+        self._keep_in_sight()
+        self.moved.emit()
+
+    def choose(self, sequence: int | None = None, unit: int | None = None) -> None:
+        """Look at another sequence, 0..B-1, or another unit, 0..H-1."""
+        here = self.position
+        sequence = here.sequence if sequence is None else min(max(sequence, 0), self.sequences - 1)
+        unit = here.unit if unit is None else min(max(unit, 0), self.units - 1)
+        if (sequence, unit) == (here.sequence, here.unit):
+            return
+        self.position = Position(here.time_step, sequence, unit)
+        self.chosen.emit()
+
+    def show_all(self) -> None:
+        """Make all time steps visible."""
+        self._show(0.5, self.time_steps + 0.5)
+
+    def zoom(self, factor: float, around: float) -> None:
+        """Shrink (factor < 1) or widen the visible span around a time step that stays where it is."""
+        low, high = self.span
+        factor = max(factor, LEAST_SPAN / (high - low))
+        self._show(around - (around - low) * factor, around + (high - around) * factor)
+
+    def pan(self, by: float) -> None:
+        """Shift the visible span by `by` time steps."""
+        low, high = self.span
+        by = min(max(by, 0.5 - low), self.time_steps + 0.5 - high)
+        self._show(low + by, high + by)
+
+    def _keep_in_sight(self) -> None:
+        low, high = self.span
+        t = self.position.time_step
+        if not low <= t <= high:
+            self.pan(t - (low + high) / 2)
+
+    def _show(self, low: float, high: float) -> None:
+        span = (max(low, 0.5), min(high, self.time_steps + 0.5))
+        if span != self.span and span[0] < span[1]:
+            self.span = span
+            self.zoomed.emit()

@@ -1,0 +1,66 @@
+"""The table of the comparison: the lags at which each shown run falls to 50 % and to 1 %."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QColor
+from PySide6.QtWidgets import QAbstractItemView, QDockWidget, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
+
+from rnnscope.app.session import Session
+from rnnscope.core.reach import Reach
+
+COLUMNS = (
+    ("gradient\n50 %", "state_jacobian", "lag50"),
+    ("gradient\n1 %", "state_jacobian", "lag1"),
+    ("gates\n50 %", "direct_weight", "lag50"),
+    ("gates\n1 %", "direct_weight", "lag1"),
+)
+
+
+class LagTable(QDockWidget):
+    """One line per shown run, in time steps back."""
+
+    def __init__(self, session: Session, parent: QWidget):
+        super().__init__("Lags", parent)
+        self.session = session
+        self.setObjectName("lags")
+        self.setTitleBarWidget(QWidget(self))
+        self.table = QTableWidget(0, len(COLUMNS) + 1, self)
+        self.table.setAccessibleName("Time steps back at which each run falls to 50 % and 1 %")
+        self.table.setHorizontalHeaderLabels(["falls to … after\ntime steps", *(words for words, _, _ in COLUMNS)])
+        self.table.verticalHeader().hide()
+        self.table.verticalHeader().setDefaultSectionSize(22)
+        self.table.setShowGrid(False)
+        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.table.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
+        self.table.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        header = self.table.horizontalHeader()
+        header.setDefaultAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignBottom)
+        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        self.setWidget(self.table)
+        session.changed.connect(self.refresh)
+
+    def refresh(self) -> None:
+        """Write the table again, if it differs."""
+        runs = self.session.shown
+        rows = [[run.name, *(_cell(run.reaches.get(measure), lag) for _, measure, lag in COLUMNS)] for run in runs]
+        self.table.setRowCount(len(rows))
+        for r, (run, row) in enumerate(zip(runs, rows, strict=True)):
+            for column, text in enumerate(row):
+                old = self.table.item(r, column)
+                if old is not None and old.text() == text and column:
+                    continue
+                item = QTableWidgetItem(text)
+                if column:
+                    item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+                else:
+                    item.setForeground(QColor(run.style.colour))
+                self.table.setItem(r, column, item)
+
+
+def _cell(reach: Reach | None, lag: str) -> str:
+    if reach is None:
+        return "–"
+    value = getattr(reach, lag)
+    return f"> {reach.lags[-1]}" if value is None else f"{value:.1f}"

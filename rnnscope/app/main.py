@@ -1,0 +1,113 @@
+"""The application: QApplication, exception hooks, and what happens in which order at the start."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rnnscope.app.preflight import check_display
+
+SWITCH_INTERVAL = 1e-4  # s: how soon the training thread lets the window have the interpreter
+
+
+def run(files: Sequence[Path | str] = (), models: dict[str, Any] | None = None, samples: bool = False) -> int:
+    """Open the window, with model files, models made in Python or the sample models in it; returns when it is closed."""
+    check_display()
+    app = make_application()
+    window = make_window()
+    window.show()
+    later(window, files, models or {}, samples)
+    status = app.exec()
+    close(window)
+    return status
+
+
+def show(*models: Any, **named: Any) -> int:
+    """Open the window from Python: models, paths of model files, or name=model; returns when it is closed.
+
+    >>> rnnscope.show(model, "sample_models/lstm-adding.safetensors", mine=other)  # doctest: +SKIP
+    """
+    files = [item for item in models if isinstance(item, (str, Path))]
+    made = [item for item in models if not isinstance(item, (str, Path))]
+    numbered = {f"{model.configuration.cell}-{model.configuration.task} {n}": model for n, model in enumerate(made, 1)}
+    return run(files, numbered | named)
+
+
+def make_application():
+    """The QApplication, with its name, font and icon."""
+    from PySide6.QtGui import QGuiApplication, QIcon
+    from PySide6.QtWidgets import QApplication
+
+    from rnnscope.app.theme import interface_font
+    from rnnscope.core.resources import folder
+
+    app = QApplication.instance() or QApplication(sys.argv[:1])
+    app.setOrganizationName("rnnscope")
+    app.setApplicationName("rnnscope")
+    app.setStyle("Fusion")
+    app.setFont(interface_font())
+    QGuiApplication.setDesktopFileName("rnnscope")
+    app.setWindowIcon(QIcon(str(folder("assets") / "icon.svg")))
+    sys.setswitchinterval(SWITCH_INTERVAL)
+    return app
+
+
+def make_window():
+    """The bare window with its session; the worker has begun to import the model core."""
+    from rnnscope.app.main_window import MainWindow
+    from rnnscope.app.session import Session
+
+    session = Session()
+    window = MainWindow(session)
+    _hook_exceptions(session)
+    return window
+
+
+def later(window, files: Sequence[Path | str], models: dict[str, Any], samples: bool) -> None:
+    """Once the bare window is painted: start the worker, add the docks, open what was asked for."""
+    from PySide6.QtCore import QTimer
+
+    from rnnscope.app.garbage import Collector
+
+    def begin():
+        window.session.worker.start()
+        window.build()
+        window.open(files)
+        for name, model in models.items():
+            window.session.adopt(name, model)
+        if samples:
+            window.open_samples()
+
+    def settle(_catalogue):
+        Collector(window.session)
+
+    window.session.worker.ready.connect(settle)
+    QTimer.singleShot(0, window, begin)
+
+
+def close(window) -> None:
+    """End the worker and delete the window before Python lets go of it: a live plot at exit can crash."""
+    from PySide6.QtCore import QCoreApplication, QEvent
+
+    window.session.finish()
+    sys.excepthook, threading.excepthook = sys.__excepthook__, threading.__excepthook__
+    window.deleteLater()
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+
+
+def _hook_exceptions(session) -> None:
+    """What nobody caught reaches the window, from whichever thread; and stderr, for a bug report."""
+
+    def tell(kind, error, trace):
+        details = "".join(traceback.format_exception(kind, error, trace))
+        sys.stderr.write(details)
+        session.told.emit(f"{kind.__name__}: {error}", details)
+
+    def tell_of_thread(about):
+        tell(about.exc_type, about.exc_value, about.exc_traceback)
+
+    sys.excepthook, threading.excepthook = tell, tell_of_thread

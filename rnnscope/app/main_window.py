@@ -1,0 +1,350 @@
+"""The main window: assembles docks and menus."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from PySide6.QtCore import QSettings, QSize, Qt, QTimer, QUrl, Signal
+from PySide6.QtGui import QAction, QDesktopServices, QKeySequence
+from PySide6.QtWidgets import (
+    QDockWidget,
+    QFileDialog,
+    QLabel,
+    QMainWindow,
+    QMenu,
+    QMessageBox,
+    QSplitter,
+    QVBoxLayout,
+    QWidget,
+)
+
+from rnnscope.app import theme as themes
+from rnnscope.app.message_bar import MessageBar
+from rnnscope.app.session import Session
+from rnnscope.app.setup_panel import SetupPanel
+from rnnscope.app.transport import Transport
+
+LAYOUT_VERSION = 1
+MOST_RECENT = 8
+MODEL_FILES = "Models (*.safetensors)"
+HEIGHTS = {"input": 96, "hidden": 168, "gates": 300, "attention": 104, "gradient": 112, "loss": 176}
+WIDTHS = {"loss": 400, "reach": 520, "lags": 380}
+
+
+class MainWindow(QMainWindow):
+    """Bare at first, so that it is painted at once; `build` adds the docks, `fill` the form when the core is there."""
+
+    built = Signal()
+
+    def __init__(self, session: Session):
+        super().__init__()
+        self.session = session
+        session.setParent(self)
+        self.docks: dict[str, QDockWidget] = {}
+        self.theme = themes.THEMES.get(str(QSettings().value("theme", "dark")), themes.DARK)
+        themes.apply(self.theme)
+        self.setWindowTitle("rnnscope")
+        self.setObjectName("rnnscope")
+        self.setAcceptDrops(True)
+        self.resize(QSize(1600, 1000))
+        self.messages = MessageBar(self)
+        self.panel = SetupPanel(session, self)
+        self.transport = Transport(session.cursor, self)
+        self.scope = QMainWindow(self, Qt.WindowType.Widget)
+        self.scope.setDockNestingEnabled(True)
+        self._assemble()
+        self.heading = QLabel(self)
+        self.heading.setObjectName("faint")
+        self.heading.setMinimumWidth(480)
+        self.heading.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self.heading.setContentsMargins(8, 0, 16, 0)
+        self.menuBar().setCornerWidget(self.heading)
+        self._make_menus()
+        session.told.connect(self.messages.tell)
+        session.changed.connect(self._on_changed)
+        session.state.connect(self._on_changed)
+        session.listed.connect(self._on_listed)
+        session.worker.ready.connect(self.fill)
+        geometry = QSettings().value("geometry")
+        if geometry is not None:
+            self.restoreGeometry(geometry)
+
+    def build(self) -> None:
+        """Add the docks: this imports pyqtgraph."""
+        from rnnscope.app.lag_table import LagTable
+        from rnnscope.app.view_dock import ViewDock
+        from rnnscope.views import VIEWS
+
+        right = Qt.DockWidgetArea.RightDockWidgetArea
+        self.views = {name: ViewDock(name, self.session.cursor, self.theme, self.session.subjects, self) for name in VIEWS}
+        self.lags = LagTable(self.session, self)
+        self.docks = {**self.views, "lags": self.lags}
+        beside = {"reach": "loss", "lags": "reach"}
+        for name, dock in self.docks.items():
+            if name in beside:
+                self.scope.splitDockWidget(self.docks[beside[name]], dock, Qt.Orientation.Horizontal)
+            else:
+                self.scope.addDockWidget(right, dock, Qt.Orientation.Vertical)
+            self._view_menu.insertAction(self._before_theme, dock.toggleViewAction())
+        for dock in self.views.values():
+            dock.export_wanted.connect(self.ask_export)
+        self.docks["error"].hide()
+        QTimer.singleShot(0, self, self._arrange)
+
+    def _arrange(self) -> None:
+        """Sizes of the docks, once they have been laid out; then as the user left them."""
+        wide, tall = Qt.Orientation.Horizontal, Qt.Orientation.Vertical
+        self.scope.resizeDocks([self.docks[name] for name in HEIGHTS], list(HEIGHTS.values()), tall)
+        self.scope.resizeDocks([self.docks[name] for name in WIDTHS], list(WIDTHS.values()), wide)
+        self._default_layout = self.scope.saveState(LAYOUT_VERSION)
+        state = QSettings().value("layout")
+        if state is not None:
+            self.scope.restoreState(state, LAYOUT_VERSION)
+        self._on_changed()
+        self.built.emit()
+
+    def fill(self, catalogue) -> None:
+        """The model core is there: show the form as it was left."""
+        from rnnscope.core.settings import SettingsError
+
+        self.panel.fill(catalogue)
+        values = QSettings().value("form")
+        if isinstance(values, dict):
+            try:
+                self.panel.form.set_values(values)
+            except (SettingsError, ValueError, TypeError):
+                QSettings().remove("form")
+
+    def open(self, paths: Iterable[Path | str]) -> None:
+        """Load model files and remember them."""
+        paths = [Path(path).absolute() for path in paths]
+        self.session.open(paths)
+        recent = [str(path) for path in paths if path.exists()]
+        recent += [path for path in self._recent() if path not in recent]
+        QSettings().setValue("recent", recent[:MOST_RECENT])
+
+    def ask_open(self) -> None:
+        """Ask for model files."""
+        paths, _ = QFileDialog.getOpenFileNames(self, "Open models", str(QSettings().value("folder", "")), MODEL_FILES)
+        if paths:
+            QSettings().setValue("folder", str(Path(paths[0]).parent))
+            self.open(paths)
+
+    def open_samples(self) -> None:
+        """Load the models that ship with rnnscope."""
+        from rnnscope.core.resources import sample_models
+
+        try:
+            self.session.open(sample_models())
+        except FileNotFoundError as error:
+            self.messages.tell(str(error))
+
+    def ask_save(self) -> bool:
+        """Ask where to save the current run; False if there is none or the user thinks better of it."""
+        run = self.session.current
+        return bool(run) and self._ask_save(run)
+
+    def ask_export(self, view: str = "hidden") -> None:
+        """Ask how and where, then let the worker paint."""
+        from rnnscope.app.export_dialog import ExportDialog
+
+        if not self.session.current:
+            self.messages.tell("Nothing to export yet: open a model or press Train.")
+            return
+        titles = {name: dock.windowTitle() for name, dock in self.views.items()}
+        dialog = ExportDialog(titles, view or "hidden", self)
+        accepted = dialog.exec()
+        view, options, numbers = dialog.view, dialog.options, dialog.numbers
+        dialog.deleteLater()
+        if not accepted:
+            return
+        start = Path(str(QSettings().value("export/folder", ""))) / f"{self.session.current.name}-{view}.pdf"
+        path, _ = QFileDialog.getSaveFileName(self, "Export", str(start), "PDF (*.pdf);;SVG (*.svg);;PNG (*.png)")
+        if path:
+            path = Path(path)
+            QSettings().setValue("export/folder", str(path.parent))
+            plot = self.views[view].plot()
+            self.session.export(plot, path, options, path.with_suffix(".csv") if numbers else None)
+
+    def set_theme(self, name: str) -> None:
+        """Dress everything in "dark" or "light"."""
+        self.theme = themes.THEMES[name]
+        themes.apply(self.theme)
+        QSettings().setValue("theme", name)
+        for dock in getattr(self, "views", {}).values():
+            dock.set_theme(self.theme)
+        self.session.listed.emit()
+
+    def reset_layout(self) -> None:
+        """All docks where they were at first."""
+        self.scope.restoreState(self._default_layout, LAYOUT_VERSION)
+
+    def closeEvent(self, event) -> None:
+        """Offer to save what no file has, then stop the worker and wait for it."""
+        if not self._may_close():
+            event.ignore()
+            return
+        settings = QSettings()
+        settings.setValue("geometry", self.saveGeometry())
+        if self.docks:
+            settings.setValue("layout", self.scope.saveState(LAYOUT_VERSION))
+        if self.panel.form and not self.panel.form.problem:
+            settings.setValue("form", self.panel.form.values())
+        self.session.finish()
+        event.accept()
+
+    def dragEnterEvent(self, event) -> None:
+        """Take files."""
+        if event.mimeData().hasUrls():
+            event.acceptProposedAction()
+
+    def dropEvent(self, event) -> None:
+        """Open what was dropped."""
+        event.acceptProposedAction()
+        self.open([Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()])
+
+    def _may_close(self) -> bool:
+        unsaved = self.session.unsaved
+        if not unsaved:
+            return True
+        buttons = QMessageBox.StandardButton
+        names = ", ".join(run.name for run in unsaved)
+        answer = QMessageBox.question(
+            self,
+            "Save what was trained?",
+            f"These runs are in no file yet: {names}.",
+            buttons.SaveAll | buttons.Discard | buttons.Cancel,
+            buttons.SaveAll,
+        )
+        if answer == buttons.SaveAll:
+            return all(self._ask_save(run) for run in unsaved)
+        return answer == buttons.Discard
+
+    def _ask_save(self, run) -> bool:
+        start = Path(str(QSettings().value("folder", ""))) / f"{run.name}.safetensors"
+        path, _ = QFileDialog.getSaveFileName(self, f"Save {run.name}", str(start), MODEL_FILES)
+        if not path:
+            return False
+        path = path if path.endswith(".safetensors") else f"{path}.safetensors"
+        QSettings().setValue("folder", str(Path(path).parent))
+        self.session.save(run, path)
+        return True
+
+    def _assemble(self) -> None:
+        right = QWidget(self)
+        column = QVBoxLayout(right)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.scope, 1)
+        column.addWidget(self.messages)
+        column.addWidget(self.transport)
+        halves = QSplitter(Qt.Orientation.Horizontal, self)
+        halves.setHandleWidth(8)
+        halves.setChildrenCollapsible(False)
+        halves.addWidget(self.panel)
+        halves.addWidget(right)
+        halves.setStretchFactor(1, 1)
+        self.setCentralWidget(halves)
+
+    def _make_menus(self) -> None:
+        bar = self.menuBar()
+        file = bar.addMenu("File")
+        self._action(file, "Open…", self.ask_open, QKeySequence.StandardKey.Open)
+        self._recent_menu = file.addMenu("Open recent")
+        self._recent_menu.aboutToShow.connect(self._fill_recent)
+        self._action(file, "Open the sample models", self.open_samples)
+        self._action(file, "Save model as…", self.ask_save, QKeySequence.StandardKey.Save)
+        file.addSeparator()
+        self._action(file, "Export a view…", self._on_export, "Ctrl+E")
+        file.addSeparator()
+        self._action(file, "Quit", self.close, QKeySequence.StandardKey.Quit)
+        self._view_menu = bar.addMenu("View")
+        self._before_theme = self._view_menu.addSeparator()
+        self._action(self._view_menu, "Dark", self._on_dark)
+        self._action(self._view_menu, "Light", self._on_light)
+        self._action(self._view_menu, "Show all time steps", self.session.cursor.show_all, "Ctrl+0")
+        self._action(self._view_menu, "Reset the layout", self.reset_layout)
+        run = bar.addMenu("Run")
+        self._action(run, "Train", self.panel.train, "Ctrl+T")
+        self._action(run, "Pause or go on", self.session.pause, "Ctrl+P")
+        self._action(run, "Stop", self.session.stop, "Ctrl+.")
+        self._action(run, "Train the current run on", self.panel.train_on, "Ctrl+Shift+T")
+        run.addSeparator()
+        self._action(run, "Remove the current run", self._on_remove, QKeySequence.StandardKey.Delete)
+        compare = bar.addMenu("Compare")
+        self._action(compare, "Show all runs of this task", self._on_show_all)
+        self._action(compare, "Show the current run alone", self._on_show_one)
+        helps = bar.addMenu("Help")
+        self._action(helps, "Keys and mouse", self._on_keys, QKeySequence.StandardKey.HelpContents)
+        self._action(helps, "About the recurrent weighted average", self._on_paper)
+
+    def _action(self, menu: QMenu, text: str, slot, key=None) -> None:
+        action = QAction(text, self)
+        if key is not None:
+            action.setShortcut(key)
+        action.triggered.connect(slot)
+        menu.addAction(action)
+
+    def _recent(self) -> list[str]:
+        recent = QSettings().value("recent") or []
+        return [recent] if isinstance(recent, str) else list(recent)
+
+    def _fill_recent(self) -> None:
+        self._recent_menu.clear()
+        for path in self._recent():
+            action = self._recent_menu.addAction(path)
+            action.setData(path)
+            action.triggered.connect(self._on_recent)
+        if self._recent_menu.isEmpty():
+            self._recent_menu.addAction("Nothing yet").setEnabled(False)
+
+    def _on_recent(self) -> None:
+        self.open([self._recent_menu.activeAction().data()])
+
+    def _on_changed(self) -> None:
+        for dock in getattr(self, "views", {}).values():
+            dock.refresh()
+        run = self.session.current
+        if run:
+            configuration = run.configuration
+            parts = [configuration.cell, configuration.task, f"{configuration.units} units"]
+            if run is self.session.training:
+                parts += [configuration.training.device, f"{run.rate:.0f} it/s"]
+            self.heading.setText("  ·  ".join(parts))
+
+    def _on_listed(self) -> None:
+        if not self.session.current:
+            self.heading.clear()
+
+    def _on_export(self) -> None:
+        self.ask_export()
+
+    def _on_dark(self) -> None:
+        self.set_theme("dark")
+
+    def _on_light(self) -> None:
+        self.set_theme("light")
+
+    def _on_remove(self) -> None:
+        if self.session.current:
+            self.session.remove(self.session.current)
+
+    def _on_show_all(self) -> None:
+        for run in list(self.session.runs):
+            if self.session.current and run.compares_with(self.session.current):
+                self.session.show(run, True)
+
+    def _on_show_one(self) -> None:
+        for run in list(self.session.runs):
+            self.session.show(run, run is self.session.current)
+
+    def _on_keys(self) -> None:
+        self.messages.tell(
+            "Space plays. Left and Right step, with Shift by ten. Home and End go to the ends. Drag in a plot to scrub, "
+            "click a heatmap to choose its unit, turn the wheel to zoom time, drag with the right button to pan, "
+            "double-click to see all."
+        )
+
+    def _on_paper(self) -> None:
+        QDesktopServices.openUrl(QUrl("https://arxiv.org/abs/1703.01253"))

@@ -1,0 +1,234 @@
+"""Session: the runs, which of them are shown, the training under way, and the worker that does the work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from rnnscope.app.cursor import Cursor
+from rnnscope.app.mailbox import Mailbox
+from rnnscope.app.run import Run
+from rnnscope.app.worker import Arrival, Worker
+from rnnscope.views.plot import Plot
+from rnnscope.views.subject import Subject, style_of
+
+LOOK_PERIOD = 16  # ms between looks into the mailbox
+
+
+class Session(QObject):
+    """All state of the window that is worth a test. Everything here happens on the GUI thread.
+
+    listed    runs came or went, were chosen, shown or hidden
+    changed   what is shown has new data
+    state     training began, paused, went on or ended
+    told      something worth a line: text, and details or ""
+    """
+
+    listed = Signal()
+    changed = Signal()
+    state = Signal()
+    told = Signal(str, str)
+
+    def __init__(self, parent: QObject | None = None):
+        super().__init__(parent)
+        self.cursor = Cursor(self)
+        self.runs: list[Run] = []
+        self.current: Run | None = None
+        self.training: Run | None = None
+        self.goal = 0  # iterations of the training under way
+        self.start = 0  # iterations the run had before it
+        self.paused = False
+        self._begins: int | None = None  # the run whose training has been asked for
+        self._next = 1
+        self._mailbox = Mailbox()
+        self.worker = Worker(self._mailbox, self)
+        self.worker.arrived.connect(self._on_arrived)
+        self.worker.ended.connect(self._on_ended)
+        self.worker.measured.connect(self._on_measured)
+        self.worker.saved.connect(self._on_saved)
+        self.worker.done.connect(self._on_done)
+        self.worker.refused.connect(self._on_refused)
+        self.worker.failed.connect(self._on_failed)
+        self._timer = QTimer(self)
+        self._timer.setInterval(LOOK_PERIOD)
+        self._timer.timeout.connect(self._on_look)
+
+    def open(self, paths: Iterable[Path | str]) -> None:
+        """Load model files; each becomes a run."""
+        for path in paths:
+            self.worker.load(self._identity(), Path(path).absolute())
+
+    def adopt(self, name: str, model: Any) -> None:
+        """Show a model that was made in Python."""
+        self.worker.adopt(self._identity(), name, model)
+
+    def train(self, configuration: Any) -> None:
+        """Make a new run and train it."""
+        if self.training or self._begins:
+            return
+        self._begins = self._identity()
+        self.goal, self.start, self.paused = configuration.training.iterations, 0, False
+        self.worker.train(self._begins, f"{configuration.cell}-{configuration.task}", configuration)
+
+    def train_on(self, training: Any) -> None:
+        """Go on training the current run with the settings given."""
+        if self.training or self._begins or not self.current:
+            return
+        self.goal, self.start, self.paused = training.iterations, len(self.current.history), False
+        self._begin(self.current)
+        self.worker.train_on(self.current.identity, training)
+
+    def pause(self) -> None:
+        """Pause the training, or go on."""
+        if self.training:
+            self.paused = not self.paused
+            self.worker.pause(self.paused)
+            self.state.emit()
+
+    def stop(self) -> None:
+        """End the training and keep what it has learned."""
+        if self.training:
+            self.worker.stop_training()
+
+    def save(self, run: Run, path: Path | str) -> None:
+        """Write a run's model to a file."""
+        self.worker.save(run.identity, Path(path))
+
+    def export(self, plot: Plot, path: Path, options: dict, numbers: Path | None = None) -> None:
+        """Paint a plot for print."""
+        self.worker.export(plot, path, options, numbers)
+
+    def remove(self, run: Run) -> None:
+        """Take a run out of the list."""
+        self.worker.forget(run.identity)
+        self.runs.remove(run)
+        if run is self.current:
+            self.current = self.runs[-1] if self.runs else None
+        run.deleteLater()
+        self._relist()
+
+    def choose(self, run: Run) -> None:
+        """Make a run the current one: it is shown, with the ticked runs that saw the same sequences."""
+        if run is not self.current or not run.shown:
+            self.current, run.shown = run, True
+            self._relist()
+
+    def show(self, run: Run, shown: bool) -> None:
+        """Tick or untick a run."""
+        if run.shown != shown:
+            run.shown = shown
+            self._relist()
+
+    def finish(self) -> None:
+        """Stop the worker and wait for it."""
+        self._timer.stop()
+        self.worker.finish()
+
+    @property
+    def shown(self) -> list[Run]:
+        """The ticked runs that saw the same sequences as the current one, the current among them."""
+        if not self.current:
+            return []
+        return [run for run in self.runs if run is self.current or (run.shown and run.compares_with(self.current))]
+
+    def subjects(self) -> list[Subject]:
+        """The shown runs as views see them."""
+        return [run.subject for run in self.shown]
+
+    @property
+    def unsaved(self) -> list[Run]:
+        """Runs that hold training no file has."""
+        return [run for run in self.runs if run.unsaved]
+
+    @property
+    def busy(self) -> bool:
+        """Whether an answer is awaited or a training is under way."""
+        return bool(self.worker.outstanding or self.training or self._begins)
+
+    def _identity(self) -> int:
+        self._next += 1
+        return self._next - 1
+
+    def _free_name(self, wanted: str) -> str:
+        names, name, n = {run.name for run in self.runs}, wanted, 2
+        while name in names:
+            name, n = f"{wanted} {n}", n + 1
+        return name
+
+    def _begin(self, run: Run) -> None:
+        self.training = run
+        self._timer.start()
+        self.state.emit()
+
+    def _relist(self) -> None:
+        trace = self.current.trace if self.current else None
+        if trace is not None:
+            units = max(run.trace.units for run in self.shown)
+            self.cursor.resize(trace.time_steps, trace.sequences, units)
+        self.listed.emit()
+        self.changed.emit()
+
+    def _on_arrived(self, arrival: Arrival) -> None:
+        again = sum(run.configuration.cell == arrival.configuration.cell for run in self.runs)
+        name = self._free_name(arrival.name)
+        run = Run(arrival.run, name, arrival.configuration, arrival.facts, style_of(arrival.cell, again), self)
+        run.history, run.trace = arrival.history, arrival.trace
+        run.changed.connect(self.changed)
+        self.runs.append(run)
+        begins = arrival.run == self._begins
+        if begins or not self.current:
+            self.current = run
+        self._relist()
+        if begins:
+            self._begins = None
+            self._begin(run)
+        else:
+            self._measure(run)
+
+    def _measure(self, run: Run) -> None:
+        self.worker.measure(run.identity)
+
+    def _on_look(self) -> None:
+        if not (frame := self._mailbox.take()):
+            return
+        for run in self.runs:
+            if run.identity == frame.run:
+                run.take(frame)
+
+    def _on_ended(self, identity: int, how: str) -> None:
+        self._on_look()
+        self._timer.stop()
+        self.training, self.paused = None, False
+        for run in self.runs:
+            if run.identity == identity:
+                self._measure(run)
+                self.told.emit(f"{run.name}: {how}", "")
+        self.state.emit()
+
+    def _on_measured(self, identity: int, reaches) -> None:
+        for run in self.runs:
+            if run.identity == identity:
+                run.measured(reaches)
+
+    def _on_saved(self, identity: int, path: str) -> None:
+        for run in self.runs:
+            if run.identity == identity:
+                run.unsaved = False
+        self.told.emit(f"Saved {path}", "")
+        self.listed.emit()
+
+    def _on_done(self, text: str) -> None:
+        self.told.emit(text, "")
+
+    def _on_refused(self, text: str) -> None:
+        self._begins = None
+        self.state.emit()
+        self.told.emit(text, "")
+
+    def _on_failed(self, text: str, details: str) -> None:
+        self._begins = None
+        self.state.emit()
+        self.told.emit(text, details)

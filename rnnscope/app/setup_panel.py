@@ -1,0 +1,171 @@
+"""The left side: the form, the buttons of training with its progress, and the list of runs."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSignalBlocker, Qt, Signal
+from PySide6.QtGui import QColor, QIcon, QPixmap
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QListWidget,
+    QListWidgetItem,
+    QProgressBar,
+    QPushButton,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+
+from rnnscope.app.catalogue import Catalogue
+from rnnscope.app.form import Form
+from rnnscope.app.session import Session
+from rnnscope.views.loss import last_loss
+
+WIDTH = 264
+
+
+class SetupPanel(QWidget):
+    """Everything that can be set and started."""
+
+    open_wanted = Signal()
+
+    def __init__(self, session: Session, parent: QWidget):
+        super().__init__(parent)
+        self.session = session
+        self.form: Form | None = None
+        self.setObjectName("panel")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.setMinimumWidth(WIDTH)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(16, 8, 8, 8)
+        column.setSpacing(8)
+        self._scroll = QScrollArea(self)
+        self._scroll.setWidgetResizable(True)
+        self._scroll.setFrameShape(QFrame.Shape.NoFrame)
+        self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        loading = QLabel("Loading torch…", self)
+        loading.setObjectName("faint")
+        self._scroll.setWidget(loading)
+        column.addWidget(self._scroll, 5)
+        column.addLayout(self._buttons())
+        self.progress = QProgressBar(self)
+        self.progress.setTextVisible(False)
+        self.progress.setAccessibleName("Training progress")
+        self.status = QLabel("Not training", self)
+        self.status.setObjectName("faint")
+        column.addWidget(self.progress)
+        column.addWidget(self.status)
+        title = QLabel("Runs", self)
+        title.setObjectName("section")
+        column.addWidget(title)
+        self.list = QListWidget(self)
+        self.list.setAccessibleName("Runs")
+        self.list.setToolTip("Ticked runs of one task are shown side by side")
+        self.list.currentRowChanged.connect(self._on_row)
+        self.list.itemChanged.connect(self._on_ticked)
+        column.addWidget(self.list, 3)
+        self.hint = QLabel("Open a model or press Train.", self.list)
+        self.hint.setObjectName("faint")
+        self.hint.move(4, 6)
+        session.listed.connect(self._on_listed)
+        session.changed.connect(self._on_changed)
+        session.state.connect(self._on_state)
+        self._on_state()
+
+    def fill(self, catalogue: Catalogue) -> None:
+        """The model core is there: show the form."""
+        self.form = Form(catalogue, self._scroll)
+        self.form.layout().setContentsMargins(0, 0, 8, 8)
+        self._scroll.setWidget(self.form)
+        self.form.edited.connect(self._on_state)
+        self._on_state()
+
+    def train(self) -> None:
+        """Train what the form says."""
+        if self.train_button.isEnabled():
+            self.session.train(self.form.configuration())
+
+    def train_on(self) -> None:
+        """Go on training the current run with the form's training settings."""
+        if self.form and not self.form.problem:
+            self.session.train_on(self.form.training())
+
+    def _buttons(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        row.setSpacing(4)
+        self.train_button = QPushButton("Train", self)
+        self.train_button.setObjectName("primary")
+        self.train_button.setToolTip("Make a new model and train it (Ctrl+T)")
+        self.train_button.clicked.connect(self.train)
+        self.pause_button = QPushButton("Pause", self)
+        self.pause_button.clicked.connect(self.session.pause)
+        self.stop_button = QPushButton("Stop", self)
+        self.stop_button.setToolTip("End the training; what it has learned stays")
+        self.stop_button.clicked.connect(self.session.stop)
+        for button in (self.train_button, self.pause_button, self.stop_button):
+            button.setAutoDefault(False)
+            row.addWidget(button, 1)
+        return row
+
+    def _on_state(self) -> None:
+        training = self.session.training is not None
+        ready = self.form is not None and not self.form.problem
+        self.train_button.setEnabled(ready and not training)
+        self.pause_button.setEnabled(training)
+        self.stop_button.setEnabled(training)
+        self.pause_button.setText("Go on" if self.session.paused else "Pause")
+        if self.form:
+            self.form.setEnabled(not training)
+        self._show_progress()
+
+    def _show_progress(self) -> None:
+        run, session = self.session.training, self.session
+        if run is None:
+            self.status.setText("Not training")
+            return
+        done = len(run.history) - session.start
+        self.progress.setRange(0, session.goal)
+        self.progress.setValue(done)
+        speed = "paused" if session.paused else f"{run.rate:.0f} it/s"
+        self.status.setText(f"{done:,} of {session.goal:,} iterations, {speed}")
+
+    def _on_changed(self) -> None:
+        self._show_progress()
+        for row, run in enumerate(self.session.runs[: self.list.count()]):
+            self.list.item(row).setText(_words(run))
+
+    def _on_listed(self) -> None:
+        session = self.session
+        with QSignalBlocker(self.list):
+            self.list.clear()
+            for run in session.runs:
+                item = QListWidgetItem(_swatch(run.style.colour), _words(run))
+                item.setCheckState(Qt.CheckState.Checked if run.shown else Qt.CheckState.Unchecked)
+                if session.current and not run.compares_with(session.current):
+                    item.setForeground(self.palette().placeholderText())
+                    item.setToolTip("Another task: choose it to see the runs of that task")
+                self.list.addItem(item)
+            if session.current in session.runs:
+                self.list.setCurrentRow(session.runs.index(session.current))
+        self.hint.setVisible(not session.runs)
+
+    def _on_row(self, row: int) -> None:
+        if 0 <= row < len(self.session.runs):
+            self.session.choose(self.session.runs[row])
+
+    def _on_ticked(self, item: QListWidgetItem) -> None:
+        run = self.session.runs[self.list.row(item)]
+        self.session.show(run, item.checkState() == Qt.CheckState.Checked)
+
+
+def _words(run) -> str:
+    star = " *" if run.unsaved else ""
+    loss = f"   {last_loss(run.history):.3g}" if len(run.history) else ""
+    return f"{run.name}{star}{loss}"
+
+
+def _swatch(colour: str) -> QIcon:
+    picture = QPixmap(10, 10)
+    picture.fill(QColor(colour))
+    return QIcon(picture)

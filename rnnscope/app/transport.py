@@ -1,0 +1,173 @@
+"""Transport: play, pause, step and scrub through the time steps of a sequence."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSlider, QSpinBox, QToolButton, QWidget
+
+from rnnscope.app.cursor import Cursor
+
+SPEEDS = (1, 2, 5, 10, 20, 50, 100)  # time steps a second
+FAR = 10  # time steps of a large step
+
+
+class Transport(QWidget):
+    """The bar at the bottom. Space plays, arrows step, Shift+arrows step by ten, Home and End go to the ends."""
+
+    def __init__(self, cursor: Cursor, parent: QWidget):
+        super().__init__(parent)
+        self.cursor = cursor
+        self._timer = QTimer(self)
+        self._timer.timeout.connect(self._on_tick)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(16, 6, 16, 8)
+        row.setSpacing(4)
+        self.play_button = None
+        for text, tip, key, slot in (
+            ("|‹", "First time step", "Home", self.to_start),
+            ("‹‹", "Ten time steps back", "Shift+Left", self.far_back),
+            ("‹", "One time step back", "Left", self.back),
+            ("Play", "Play or pause", "Space", self.toggle),
+            ("›", "One time step forward", "Right", self.forward),
+            ("››", "Ten time steps forward", "Shift+Right", self.far_forward),
+            ("›|", "Last time step", "End", self.to_end),
+        ):
+            button = self._button(text, tip, key, slot)
+            row.addWidget(button)
+            if slot == self.toggle:
+                self.play_button = button
+                button.setFixedWidth(56)
+        self.speed = QComboBox(self)
+        self.speed.addItems([f"{speed} steps/s" for speed in SPEEDS])
+        self.speed.setCurrentIndex(SPEEDS.index(20))
+        self.speed.setToolTip("Time steps a second while playing")
+        self.speed.setAccessibleName("Speed")
+        self.speed.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.speed.currentIndexChanged.connect(self._on_speed)
+        self.slider = QSlider(Qt.Orientation.Horizontal, self)
+        self.slider.setAccessibleName("Time step")
+        self.slider.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.slider.valueChanged.connect(cursor.move)
+        self.where = QLabel(self)
+        self.where.setMinimumWidth(112)
+        self.where.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self.sequence, self.unit = self._spin("sequence"), self._spin("unit")
+        self.sequence.valueChanged.connect(self._on_sequence)
+        self.unit.valueChanged.connect(self._on_unit)
+        row.addSpacing(8)
+        row.addWidget(self.speed)
+        row.addSpacing(8)
+        row.addWidget(self.slider, 1)
+        row.addWidget(self.where)
+        for name, box in (("sequence", self.sequence), ("unit", self.unit)):
+            label = QLabel(name, self)
+            label.setObjectName("faint")
+            row.addSpacing(12)
+            row.addWidget(label)
+            row.addWidget(box)
+        cursor.moved.connect(self._on_moved)
+        cursor.chosen.connect(self._on_moved)
+        cursor.resized.connect(self._on_resized)
+        self._on_resized()
+
+    @property
+    def playing(self) -> bool:
+        """Whether the cursor moves by itself."""
+        return self._timer.isActive()
+
+    def toggle(self) -> None:
+        """Play, from the start if the end was reached; or pause."""
+        if self.playing:
+            self._stop()
+            return
+        if self.cursor.position.time_step == self.cursor.time_steps:
+            self.to_start()
+        self._timer.start(round(1000 / SPEEDS[self.speed.currentIndex()]))
+        self.play_button.setText("Pause")
+
+    def to_start(self) -> None:
+        """Go to the first time step."""
+        self.cursor.move(1)
+
+    def to_end(self) -> None:
+        """Go to the last time step."""
+        self.cursor.move(self.cursor.time_steps)
+
+    def back(self) -> None:
+        """One time step back."""
+        self.cursor.move(self.cursor.position.time_step - 1)
+
+    def forward(self) -> None:
+        """One time step forward."""
+        self.cursor.move(self.cursor.position.time_step + 1)
+
+    def far_back(self) -> None:
+        """Ten time steps back."""
+        self.cursor.move(self.cursor.position.time_step - FAR)
+
+    def far_forward(self) -> None:
+        """Ten time steps forward."""
+        self.cursor.move(self.cursor.position.time_step + FAR)
+
+    def _button(self, text: str, tip: str, key: str, slot) -> QToolButton:
+        button = QToolButton(self)
+        button.setText(text)
+        button.setToolTip(f"{tip} ({key})")
+        button.setAccessibleName(tip)
+        button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        button.setFixedWidth(36)
+        button.clicked.connect(slot)
+        shortcut = QShortcut(QKeySequence(key), self, context=Qt.ShortcutContext.WindowShortcut)
+        shortcut.activated.connect(slot)
+        return button
+
+    def _spin(self, name: str) -> QSpinBox:
+        box = QSpinBox(self)
+        box.setAccessibleName(name)
+        box.setFixedWidth(52)
+        box.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        box.setToolTip(f"The {name} whose values are read out")
+        return box
+
+    def _stop(self) -> None:
+        self._timer.stop()
+        self.play_button.setText("Play")
+
+    def _on_tick(self) -> None:
+        self.forward()
+        if self.cursor.position.time_step == self.cursor.time_steps:
+            self._stop()
+
+    def _on_speed(self, index: int) -> None:
+        self._timer.setInterval(round(1000 / SPEEDS[index]))
+
+    def _on_sequence(self, value: int) -> None:
+        self.cursor.choose(sequence=value - 1)
+
+    def _on_unit(self, value: int) -> None:
+        self.cursor.choose(unit=value)
+
+    def _on_resized(self) -> None:
+        cursor = self.cursor
+        for widget, low, high in (
+            (self.slider, 1, cursor.time_steps),
+            (self.sequence, 1, cursor.sequences),
+            (self.unit, 0, cursor.units - 1),
+        ):
+            widget.blockSignals(True)
+            widget.setRange(low, high)
+            widget.blockSignals(False)
+        self._on_moved()
+
+    def _on_moved(self) -> None:
+        position = self.cursor.position
+        for widget, value in (
+            (self.slider, position.time_step),
+            (self.sequence, position.sequence + 1),
+            (self.unit, position.unit),
+        ):
+            widget.blockSignals(True)
+            widget.setValue(value)
+            widget.blockSignals(False)
+        self.where.setText(f"t = {position.time_step} / {self.cursor.time_steps}")

@@ -1,0 +1,319 @@
+"""The background thread: owns the models and the device, pulls train(), and does whatever takes longer than a frame."""
+
+from __future__ import annotations
+
+import os
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+import numpy as np
+from PySide6.QtCore import QObject, QThread, Signal
+
+from rnnscope.app.catalogue import Catalogue
+from rnnscope.app.mailbox import Frame, Mailbox
+from rnnscope.core.trace import Facts, History, Trace
+from rnnscope.views.plot import Plot
+
+PROBE = 8  # sequences of the fixed batch that is traced
+LEAST_PERIOD = 0.05  # seconds between frames
+TRACE_SHARE = 0.06  # of the worker's time may go into traces while it trains
+
+
+@dataclass(frozen=True, eq=False)
+class Arrival:
+    """A model that the worker now holds, as the window gets to know it. `cell` is its line in CELLS."""
+
+    run: int
+    name: str
+    configuration: Any
+    facts: Facts
+    cell: int
+    history: History
+    trace: Trace
+    path: Path | None
+
+
+@dataclass(frozen=True)
+class _Held:
+    """A model here, with the fixed batch that is traced."""
+
+    model: Any
+    probe: Any
+
+    def trace(self) -> Trace:
+        """Everything the model does on the probe."""
+        from rnnscope.core.recording import record
+
+        batch = self.probe
+        return record(self.model, batch.inputs, batch.targets, weights=batch.weights, lengths=batch.lengths)
+
+
+@dataclass
+class _Training:
+    """The training under way; `pending` holds scalars that are still on the device."""
+
+    run: int
+    updates: Any
+    started: float
+    pending: list = field(default_factory=list)
+    paused: bool = False
+    next_frame: float = 0.0
+    next_trace: float = 0.0
+    rate: float = 0.0
+
+
+class Worker(QThread):
+    """Takes jobs from the window one at a time, between the iterations of the training under way.
+
+    Signals are life events; frames go through `mailbox`. Whatever goes wrong in a job reaches `failed` with its traceback,
+    or `refused` with one sentence where the user can change it.
+    """
+
+    ready = Signal(object)
+    arrived = Signal(object)
+    ended = Signal(int, str)
+    measured = Signal(int, object)
+    done = Signal(str)
+    saved = Signal(int, str)
+    refused = Signal(str)
+    failed = Signal(str, str)
+    _answered = Signal()
+
+    def __init__(self, mailbox: Mailbox, parent: QObject | None = None):
+        super().__init__(parent)
+        self.mailbox = mailbox
+        self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._held: dict[int, _Held] = {}
+        self._training: _Training | None = None
+        self.outstanding = 0  # jobs whose answer is still to come
+        self._answered.connect(self._on_answered)
+
+    # Called on the GUI thread: each leaves a job and returns at once.
+
+    def load(self, run: int, path: Path) -> None:
+        """Read a model file."""
+        self._ask(lambda: self._load(run, Path(path)))
+
+    def adopt(self, run: int, name: str, model: Any) -> None:
+        """Take over a model that was made elsewhere."""
+        self._ask(lambda: self._arrive(run, name, model, None))
+
+    def train(self, run: int, name: str, configuration: Any) -> None:
+        """Make a model and train it."""
+        self._ask(lambda: self._train(run, name, configuration))
+
+    def train_on(self, run: int, training: Any) -> None:
+        """Go on training a model that is here, with other settings if need be."""
+        self._ask(lambda: self._train_on(run, training))
+
+    def pause(self, paused: bool) -> None:
+        """Hold the training, or go on."""
+        self._ask(lambda: self._pause(paused))
+
+    def stop_training(self) -> None:
+        """End the training; what it has learned stays."""
+        self._ask(lambda: self._end("stopped"))
+
+    def measure(self, run: int) -> None:
+        """Measure how far back a model reaches."""
+        self._ask(lambda: self._measure(run))
+
+    def save(self, run: int, path: Path) -> None:
+        """Write a model file."""
+        self._ask(lambda: self._save(run, Path(path)))
+
+    def export(self, plot: Plot, path: Path, options: dict, numbers: Path | None) -> None:
+        """Paint a plot for print, and write its numbers."""
+        self._ask(lambda: self._export(plot, Path(path), options, numbers))
+
+    def forget(self, run: int) -> None:
+        """Let go of a model."""
+        self._ask(lambda: self._forget(run))
+
+    def _ask(self, job: Callable[[], None]) -> None:
+        self.outstanding += 1
+        self._jobs.put(job)
+
+    def _on_answered(self) -> None:
+        self.outstanding -= 1
+
+    def finish(self) -> None:
+        """End the thread after the iteration under way, and wait for it."""
+        self._jobs.put(None)
+        self.wait()
+
+    # On the worker's thread from here on.
+
+    def run(self) -> None:
+        """The thread's life: a job if there is one, else an iteration if there is one, else wait."""
+        try:
+            catalogue = self._prepare()
+        except Exception as error:
+            self.failed.emit(f"rnnscope cannot start its model core: {error}", traceback.format_exc())
+            return
+        self.ready.emit(catalogue)
+        while True:
+            training = self._training
+            if training and not training.paused and self._jobs.empty():
+                self._guarded(self._iterate)
+                continue
+            job = self._jobs.get()
+            if job is None:
+                return
+            self._guarded(job)
+            self._answered.emit()
+
+    def _prepare(self) -> Catalogue:
+        """Import what is heavy, and say what can be chosen."""
+        import torch
+
+        from rnnscope.core.cells import CELLS
+        from rnnscope.core.configuration import Configuration, Training
+        from rnnscope.core.tasks import TASKS
+
+        torch.set_num_threads(max(1, (os.cpu_count() or 2) - 1))  # one core is the screen's
+        return Catalogue(
+            Configuration,
+            Training,
+            {name: cell.Settings for name, cell in CELLS.items()},
+            TASKS,
+            {name: thing.name for table in (CELLS, TASKS) for name, thing in table.items()},
+        )
+
+    def _guarded(self, job: Callable[[], None]) -> None:
+        from rnnscope.core.formats import FileProblem
+        from rnnscope.core.settings import SettingsError
+        from rnnscope.core.training import Diverged
+
+        try:
+            job()
+        except (FileProblem, SettingsError, OSError) as error:
+            self.refused.emit(str(error))
+        except Diverged as error:
+            self._end(f"paused: {error}")
+        except Exception as error:
+            self.failed.emit(f"{type(error).__name__}: {error}", traceback.format_exc())
+            if self._training:
+                self._end("failed")
+
+    def _load(self, run: int, path: Path) -> None:
+        from rnnscope.core.formats import load
+
+        self._arrive(run, path.stem, load(path), path)
+
+    def _arrive(self, run: int, name: str, model: Any, path: Path | None) -> None:
+        from rnnscope.core.cells import CELLS
+
+        configuration = model.configuration
+        self._held[run] = held = _Held(model, model.task.evaluation().first(PROBE))
+        cell = list(CELLS).index(configuration.cell)
+        facts = model.task.facts()
+        self.arrived.emit(Arrival(run, name, configuration, facts, cell, model.history, held.trace(), path))
+
+    def _train(self, run: int, name: str, configuration: Any) -> None:
+        from rnnscope.core.model import Model
+        from rnnscope.core.training import choose_device, train
+
+        choose_device(configuration.training.device)
+        model = Model(configuration)
+        self._arrive(run, name, model, None)
+        self._training = _Training(run, train(model), time.perf_counter())
+
+    def _train_on(self, run: int, training: Any) -> None:
+        from rnnscope.core.training import choose_device, train
+
+        choose_device(training.device)
+        model = self._held[run].model
+        model.configuration = model.configuration.model_copy(update={"training": training})
+        self._training = _Training(run, train(model), time.perf_counter())
+
+    def _iterate(self) -> None:
+        training = self._training
+        update = next(training.updates, None)
+        if update is None:
+            self._end("finished")
+            return
+        training.pending.append((update.loss, update.gradient_norm))
+        now = time.perf_counter()
+        if now >= training.next_frame and self.mailbox.wants:
+            self._publish(now)
+
+    def _publish(self, now: float, trace_anyway: bool = False) -> None:
+        """Hand over what is new. A trace is made as often as TRACE_SHARE of the time allows."""
+        training = self._training
+        held = self._held[training.run]
+        loss, norm = _scalars(training.pending)
+        held.model.history = held.model.history.extended(loss, norm)
+        if loss.size:
+            rate = loss.size / (now - training.started)
+            training.rate = 0.8 * training.rate + 0.2 * rate if training.rate else rate
+        training.pending, training.started = [], now
+        trace = None
+        if trace_anyway or now >= training.next_trace:
+            trace = held.trace()
+            cost = time.perf_counter() - now
+            training.next_trace = now + cost / TRACE_SHARE
+        self.mailbox.put(Frame(training.run, loss, norm, training.rate, trace))
+        training.next_frame = now + LEAST_PERIOD
+
+    def _pause(self, paused: bool) -> None:
+        if self._training:
+            self._training.paused = paused
+            if paused:
+                self._publish(time.perf_counter(), trace_anyway=True)
+            self._training.started = time.perf_counter()
+
+    def _end(self, how: str) -> None:
+        if not self._training:
+            return
+        run = self._training.run
+        self._training.updates.close()
+        self._publish(time.perf_counter(), trace_anyway=True)
+        self._training = None
+        self._held[run].model.eval()
+        self.ended.emit(run, how)
+
+    def _measure(self, run: int) -> None:
+        from rnnscope.core.comparison import SEQUENCES, reaches
+
+        model = self._held[run].model
+        batch = model.task.evaluation().first(SEQUENCES)
+        self.measured.emit(run, reaches(model, batch.inputs, batch.lengths))
+
+    def _save(self, run: int, path: Path) -> None:
+        from rnnscope.core.formats import save
+
+        save(self._held[run].model, path)
+        self.saved.emit(run, str(path))
+
+    def _export(self, plot: Plot, path: Path, options: dict, numbers: Path | None) -> None:
+        from rnnscope.figures import save_figure, save_numbers
+
+        try:
+            save_figure(plot, path, **options)
+            if numbers:
+                save_numbers(plot, numbers)
+        except ValueError as error:
+            self.refused.emit(str(error))
+            return
+        self.done.emit(f"Saved {path.name}" + (f" and {numbers.name}" if numbers else ""))
+
+    def _forget(self, run: int) -> None:
+        if self._training and self._training.run == run:
+            self._end("stopped")
+        self._held.pop(run, None)
+
+
+def _scalars(pending: list) -> tuple[np.ndarray, np.ndarray]:
+    """Losses and gradient norms, stacked on the device and copied once. Waits for the device."""
+    import torch
+
+    if not pending:
+        return np.zeros(0, np.float32), np.zeros(0, np.float32)
+    both = torch.stack([torch.stack(pair) for pair in pending]).float().cpu().numpy()  # (n, 2)
+    return both[:, 0].copy(), both[:, 1].copy()

@@ -1,0 +1,216 @@
+"""Where everything stands on the page, in millimetres from its left and top: all panels of a column share their edges."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+from rnnscope.figures.theme import HEAD_SIZE, TEXT_SIZE, TICK_SIZE
+from rnnscope.figures.ticks import fitted, number, ticks
+from rnnscope.figures.words import clean, line_height, width, wrap
+from rnnscope.views.plot import Axis, Heatmap, Lines, Panel, Plot
+
+EDGE = 2.0  # paper around everything
+BETWEEN = 3.0  # from a column, or a row, to the next
+BAR_GAP, BAR, BAR_TEXT = 1.2, 1.6, 0.8  # panel | gap | colour bar | gap | its numbers
+SAMPLE, SAMPLE_GAP, ENTRY_GAP = 5.0, 1.0, 3.0  # a legend's piece of line, and what keeps its words apart
+TICK = 1.2  # from an axis to its numbers
+PAD = 0.9  # from the title to the panel
+FIXED = "\N{NO-BREAK SPACE}"
+NARROWEST, LOWEST = 8.0, 6.0  # a panel smaller than this shows nothing
+
+
+@dataclass(frozen=True)
+class Place:
+    """One panel on the page: its axes, what stands above, and the side to its right for bar, picture and level names.
+
+    titles  lines of the title; legend  lines of (curve's number, name)
+    labelled, footed  whether the y axis and the x axis carry numbers here
+    """
+
+    panel: Panel
+    left: float
+    top: float
+    width: float
+    height: float
+    side: float
+    titles: tuple[str, ...]
+    legend: tuple[tuple[tuple[int, str], ...], ...]
+    beside: bool
+    above: float
+    labelled: bool
+    footed: bool
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The page: places row by row, and the left edge of each column."""
+
+    width: float
+    height: float
+    places: tuple[Place, ...]
+    lefts: tuple[float, ...]
+    panel_width: float
+    side: float
+
+
+def arrange(plot: Plot, width_mm: float, height_mm: float | None) -> Layout:
+    """Lay the plot out; by default as high as its rows ask for.
+
+    Raises ValueError where the page is too small for the panels, or the plot has none.
+    """
+    if not any(plot.panels):
+        raise ValueError("plot: it has no panels; open or train a model first")
+    plot = _with_limits(plot)
+    columns = range(plot.columns)
+    gutters = [_gutter(plot, c) for c in columns]
+    side = max(_side(panel, width_mm / len(columns)) for panel in plot.panels)
+    panel_width = (width_mm - 2 * EDGE - sum(gutters) - len(columns) * side) / len(columns)
+    if panel_width < NARROWEST:
+        least = width_mm + (NARROWEST - panel_width) * len(columns)
+        raise ValueError(
+            f"width: {width_mm:g} mm is too narrow for {len(columns)} side by side; about {math.ceil(least)} needed"
+        )
+    lefts = [EDGE + sum(gutters[: c + 1]) + c * (panel_width + side) for c in columns]
+    tops = [_words_above(row, panel_width + side) for row in plot.rows]
+    head = line_height(HEAD_SIZE) + 1.2 if plot.heads else 0.0
+    foot = TICK + line_height(TICK_SIZE) + line_height(TEXT_SIZE)
+    fixed = 2 * EDGE + head + sum(above for _, above, _ in tops) + BETWEEN * (len(plot.rows) - 1) + foot
+    body = _body(plot, panel_width) if height_mm is None else (height_mm - fixed) / len(plot.rows)
+    if body < LOWEST:
+        least = fixed + LOWEST * len(plot.rows)
+        raise ValueError(f"height: {height_mm:g} mm is too low for what stands on it; at least {math.ceil(least)} needed")
+    places, y = [], EDGE + head
+    for r, (row, (words, above, beside)) in enumerate(zip(plot.rows, tops, strict=True)):
+        for c, panel in enumerate(row):
+            if panel is not None:
+                titles, legend = words[c]
+                at = (lefts[c], y + above, panel_width, body, side)
+                shown = (not panel.empty and _labelled(plot, c), not panel.empty and _is_last(plot, r, c))
+                places.append(Place(panel, *at, titles, legend, beside, above, *shown))
+        y += above + body + BETWEEN
+    return Layout(width_mm, fixed + body * len(plot.rows), tuple(places), tuple(lefts), panel_width, side)
+
+
+def _with_limits(plot: Plot) -> Plot:
+    return replace(plot, rows=tuple(tuple(panel and _limited(panel) for panel in row) for row in plot.rows))
+
+
+def _limited(panel: Panel) -> Panel:
+    lines = [mark for mark in panel.marks if isinstance(mark, Lines)]
+    x, y = fitted(panel.x, [mark.x for mark in lines]), fitted(panel.y, [mark.y for mark in lines])
+    return replace(panel, x=x, y=y)
+
+
+def _gutter(plot: Plot, column: int) -> float:
+    """Room left of a column for the numbers of its y axes and their label."""
+    needs = [0.0]
+    for row in plot.rows if _labelled(plot, column) else ():
+        panel = row[column] if column < len(row) else None
+        if panel is not None and not panel.empty:
+            numbers = max(width(label, TICK_SIZE) for _, label in ticks(panel.y, 40, upright=True))
+            needs.append(TICK + numbers + (line_height(TEXT_SIZE) if panel.y.label else 0))
+    return max(needs) + (BETWEEN if column else 0)
+
+
+def _labelled(plot: Plot, column: int) -> bool:
+    """Whether the y axes of a column carry numbers: all of them do where one cannot be read from its left neighbour."""
+    panels = ((r, row[column]) for r, row in enumerate(plot.rows) if column < len(row))
+    return any(panel is not None and not panel.empty and not _reads_from_left(plot, r, column) for r, panel in panels)
+
+
+def _reads_from_left(plot: Plot, r: int, c: int) -> bool:
+    """Whether the panel's y axis says what its left neighbour's says already."""
+    if not c or plot.rows[r][c - 1] is None or plot.rows[r][c - 1].empty:
+        return False
+    return _scale(plot.rows[r][c].y) == _scale(plot.rows[r][c - 1].y)
+
+
+def _scale(axis: Axis) -> tuple:
+    return axis.kind, axis.label, axis.low, axis.high, axis.log
+
+
+def _is_last(plot: Plot, r: int, c: int) -> bool:
+    """Whether no panel with a time axis stands below."""
+    below = (row[c] for row in plot.rows[r + 1 :] if c < len(row))
+    return all(panel is None or panel.empty for panel in below)
+
+
+def _side(panel: Panel, share: float) -> float:
+    """Room right of a panel; `share` is what its column has of the page."""
+    needs = [1.0]
+    for mark in panel.marks:
+        if isinstance(mark, Heatmap):
+            numbers = max(width(number(value), TICK_SIZE) for value in (mark.low, mark.high))
+            needs.append(BAR_GAP + BAR + BAR_TEXT + numbers)
+    if panel.picture is not None:
+        needs.append(1.5 + min(max(0.16 * share, 8), 18))
+    for line in (line for _, name in shown_levels(panel) for line in level_lines(name, share)):
+        needs.append(BAR_GAP + width(line, TICK_SIZE))
+    return max(needs)
+
+
+def shown_levels(panel: Panel) -> list[tuple[float, str]]:
+    """The levels inside the limits of a panel that shows something."""
+    return [] if panel.empty else [level for level in panel.y.levels if panel.y.low <= level[0] <= panel.y.high]
+
+
+def level_lines(name: str, share: float) -> list[str]:
+    """The name of a level, broken to stand beside the panel."""
+    return wrap(name, min(max(0.18 * share, 9), 30), TICK_SIZE)
+
+
+def _words_above(row, room: float) -> tuple[list, float, bool]:
+    """Titles and legends of a row, the height they take, and whether each legend stands on its title's line."""
+    words = [((), ()) if panel is None else (title_lines(panel, room), _legend(panel, room)) for panel in row]
+    one_line = all(len(titles) < 2 and len(legend) < 2 and _both(titles, legend) <= room for titles, legend in words)
+    titles = max((len(titles) for titles, _ in words), default=0)
+    legends = 0 if one_line else max((len(legend) for _, legend in words), default=0)
+    return words, titles * line_height(TEXT_SIZE) + legends * line_height(TICK_SIZE) + PAD, one_line
+
+
+def title_lines(panel: Panel, room: float) -> tuple[str, ...]:
+    """The title with its symbol behind it, in lines; the symbol and what stands about a = stay together."""
+    title = panel.title.replace(" = ", f"{FIXED}={FIXED}")
+    text = f"{title}{FIXED}{symbol(panel)}" if panel.symbol else title
+    return tuple(wrap(text, room, TEXT_SIZE))
+
+
+def symbol(panel: Panel) -> str:
+    """The symbol as it ends the title."""
+    return panel.symbol.replace(" ", FIXED)
+
+
+def _legend(panel: Panel, room: float) -> tuple[tuple[tuple[int, str], ...], ...]:
+    """Lines of (curve's number, name); none where the title or the column's head says it all."""
+    names = [clean(name) for mark in panel.marks if isinstance(mark, Lines) for name in mark.names]
+    if len(names) < 2 and panel.run:
+        return ()
+    lines: list[list[tuple[int, str]]] = []
+    used = room
+    for entry in enumerate(names):
+        needed = entry_width(entry[1])
+        if used + needed > room + ENTRY_GAP or not lines:
+            lines.append([])
+            used = 0.0
+        lines[-1].append(entry)
+        used += needed
+    return tuple(map(tuple, lines))
+
+
+def entry_width(name: str) -> float:
+    """Width of a legend's entry with the gap behind it."""
+    return SAMPLE + SAMPLE_GAP + width(name, TICK_SIZE) + ENTRY_GAP
+
+
+def _both(titles, legend) -> float:
+    return sum(width(line, TEXT_SIZE) for line in titles) + sum(entry_width(name) for line in legend for _, name in line)
+
+
+def _body(plot: Plot, panel_width: float) -> float:
+    """Height of a panel on a page that may be as high as it likes."""
+    if all(panel.empty for panel in plot.panels):
+        return 10.0
+    if len(plot.rows) > 1:
+        return 18.0
+    return min(max(0.45 * panel_width, 20.0), 50.0)

@@ -1,0 +1,185 @@
+"""paint(): a Plot as a matplotlib Figure, without pyplot."""
+
+from __future__ import annotations
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from rnnscope.figures import layout as at
+from rnnscope.figures.layout import Layout, Place, arrange
+from rnnscope.figures.marks import paint_bar, paint_heatmap, paint_lines, paint_picture
+from rnnscope.figures.theme import (
+    AXIS_WIDTH,
+    CURVE_WIDTH,
+    DASHES,
+    FAINT,
+    HEAD_SIZE,
+    TEXT,
+    TEXT_SIZE,
+    TICK_SIZE,
+    WORDS,
+    colour,
+    print_settings,
+)
+from rnnscope.figures.ticks import minor_ticks, number, ticks
+from rnnscope.figures.words import clean, line_height, shorten, width, wrap
+from rnnscope.views.plot import Heatmap, Lines, Plot, Style
+
+
+def paint(plot: Plot, width_mm: float = 183, height_mm: float | None = None) -> Figure:
+    """Paint the grid of panels on a page of exactly this size; by default as high as its rows ask for.
+
+    Raises ValueError where the page is too small for the panels, or the plot has none.
+    """
+    with print_settings():
+        page = arrange(plot, width_mm, height_mm)
+        figure = Figure(figsize=(page.width / 25.4, page.height / 25.4), facecolor="white")
+        sheet = _Sheet(figure, page)
+        sheet.heads(plot.heads)
+        for place in page.places:
+            sheet.panel(place)
+    return figure
+
+
+class _Sheet:
+    """A figure that is drawn on in millimetres from the left and the top."""
+
+    def __init__(self, figure: Figure, page: Layout):
+        self.figure, self.page = figure, page
+
+    def heads(self, heads: tuple[tuple[str, Style], ...]) -> None:
+        """The runs' names above their columns, each behind a piece of its line."""
+        for left, (name, style) in zip(self.page.lefts, heads, strict=False):
+            middle = at.EDGE + line_height(HEAD_SIZE) / 2
+            room = self.page.panel_width + self.page.side - at.SAMPLE - at.SAMPLE_GAP
+            self._sample(left, middle, style)
+            name = shorten(clean(name), room, HEAD_SIZE, "bold")
+            self._write(left + at.SAMPLE + at.SAMPLE_GAP, middle, name, HEAD_SIZE, colour(style), weight="bold")
+
+    def panel(self, place: Place) -> None:
+        """One panel with all that stands around it."""
+        self._above(place)
+        if place.panel.empty:
+            self._empty(place)
+            return
+        axes = self._axes(place.left, place.top, place.width, place.height)
+        for mark in place.panel.marks:
+            if isinstance(mark, Lines):
+                paint_lines(axes, mark)
+            else:
+                paint_heatmap(axes, mark)
+                self._bar(place, mark)
+        if place.panel.picture is not None:
+            size = min(place.side - 1.5, place.height)
+            picture = self._axes(place.left + place.width + place.side - size, place.top, size, size)
+            paint_picture(picture, place.panel.picture)
+            picture.set_axis_off()
+        self._scales(place, axes)
+        self._levels(place, axes)
+
+    def _above(self, place: Place) -> None:
+        """Title and legend, standing on the panel."""
+        line = line_height(TEXT_SIZE)
+        y = place.top - place.above + line / 2
+        for n, text in enumerate(place.titles):
+            self._title(place, y + n * line, text, last=n == len(place.titles) - 1)
+        styles = [style for mark in place.panel.marks if isinstance(mark, Lines) for style in mark.styles]
+        for n, entries in enumerate(place.legend):
+            used = sum(at.entry_width(name) for _, name in entries) - at.ENTRY_GAP
+            x = place.left + place.width - used if place.beside and used <= place.width else place.left
+            if place.beside and used > place.width:
+                x = place.left + place.width + place.side - used
+            up = (len(place.legend) - n - 0.5) * line_height(TICK_SIZE)
+            middle = y if place.beside else place.top - at.PAD - up
+            for k, name in entries:
+                self._sample(x, middle, styles[k])
+                self._write(x + at.SAMPLE + at.SAMPLE_GAP, middle, name, TICK_SIZE, TEXT)
+                x += at.entry_width(name)
+
+    def _title(self, place: Place, y: float, text: str, last: bool) -> None:
+        symbol = at.symbol(place.panel) if last else ""
+        words = text.removesuffix(symbol)
+        self._write(place.left, y, words, TEXT_SIZE, TEXT)
+        self._write(place.left + width(words, TEXT_SIZE) + 0.4, y, symbol, TEXT_SIZE, TEXT, style="italic")
+
+    def _empty(self, place: Place) -> None:
+        """The sentence of a panel that has nothing to show."""
+        lines = wrap(place.panel.empty, place.width, TEXT_SIZE)
+        for n, text in enumerate(lines):
+            self._write(place.left, place.top + (n + 0.8) * line_height(TEXT_SIZE), text, TEXT_SIZE, WORDS)
+
+    def _bar(self, place: Place, heatmap: Heatmap) -> None:
+        """The colour bar beside a heatmap, with its limits and its middle where that is 0."""
+        left = place.left + place.width + at.BAR_GAP
+        bar = self._axes(left, place.top, at.BAR, place.height)
+        paint_bar(bar, heatmap)
+        bar.set_axis_off()
+        half = line_height(TICK_SIZE) / 2
+        bottom = place.top + place.height
+        labels = [(place.top + half * 0.7, heatmap.high), (bottom - half * 0.7, heatmap.low)]
+        if heatmap.palette == "signed":
+            labels.append(((place.top + bottom) / 2, 0))
+        for y, value in labels:
+            self._write(left + at.BAR + at.BAR_TEXT, y, number(value), TICK_SIZE, TEXT)
+
+    def _levels(self, place: Place, axes: Axes) -> None:
+        """Faint horizontals, each with its name at the right."""
+        share = self.page.width / len(self.page.lefts)
+        free = place.top - line_height(TICK_SIZE)
+        for value, name in sorted(at.shown_levels(place.panel), reverse=True):
+            axes.axhline(value, color=FAINT, linewidth=AXIS_WIDTH, zorder=0.5)
+            lines = at.level_lines(name, share)
+            half = len(lines) * line_height(TICK_SIZE) / 2
+            share_up = axes.transAxes.inverted().transform(axes.transData.transform((0, value)))[1]
+            middle = max(place.top + place.height * (1 - share_up), free + half)
+            free = middle + half
+            for n, text in enumerate(lines):
+                y = middle - half + (n + 0.5) * line_height(TICK_SIZE)
+                self._write(place.left + place.width + at.BAR_GAP, y, text, TICK_SIZE, WORDS)
+
+    def _scales(self, place: Place, axes: Axes) -> None:
+        """Limits, ticks and spines."""
+        x, y = place.panel.x, place.panel.y
+        axes.set(xscale="log" if x.log else "linear", yscale="log" if y.log else "linear", xlim=(x.low, x.high))
+        slack = 0 if y.log or y.kind == "unit" else 0.03 * (y.high - y.low)  # or a curve on the limit is cut in half
+        axes.set_ylim(y.low - slack, y.high + slack)
+        raster = any(isinstance(mark, Heatmap) for mark in place.panel.marks)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.spines["left"].set_visible(not raster)
+        axes.spines["bottom"].set_visible(place.footed and not raster)
+        axes.spines[:].set(linewidth=AXIS_WIDTH, color=TEXT)
+        down, across = ticks(y, place.height, upright=True), ticks(x, place.width, upright=False)
+        axes.set_yticks([value for value, _ in down], [label for _, label in down])
+        axes.set_yticks(minor_ticks(y, down), minor=True)
+        axes.set_xticks([value for value, _ in across], [label for _, label in across])
+        look = {"width": AXIS_WIDTH, "color": TEXT, "labelcolor": TEXT, "labelsize": TICK_SIZE, "pad": 1.4}
+        axes.tick_params("both", length=2, **look)
+        axes.tick_params("both", which="minor", length=1.2, width=AXIS_WIDTH * 0.8, color=TEXT, labelleft=False)
+        axes.tick_params("y", labelleft=place.labelled)
+        axes.tick_params("x", bottom=place.footed, labelbottom=place.footed)
+        bottom = place.top + place.height
+        if place.footed:
+            middle = bottom + at.TICK + line_height(TICK_SIZE) + line_height(TEXT_SIZE) / 2
+            self._write(place.left + place.width / 2, middle, x.label, TEXT_SIZE, TEXT, ha="center")
+        if place.labelled and y.label:
+            numbers = max(width(label, TICK_SIZE) for _, label in down)
+            left = place.left - at.TICK - numbers - line_height(TEXT_SIZE) / 2
+            self._write(left, place.top + place.height / 2, y.label, TEXT_SIZE, TEXT, ha="center", rotation=90)
+
+    def _axes(self, left: float, top: float, width: float, height: float) -> Axes:
+        wide, high = self.page.width, self.page.height
+        return self.figure.add_axes((left / wide, 1 - (top + height) / high, width / wide, height / high), facecolor="none")
+
+    def _sample(self, left: float, middle: float, style: Style) -> None:
+        wide, y = self.page.width, 1 - middle / self.page.height
+        x = (left / wide, (left + at.SAMPLE) / wide)
+        line = Line2D(x, (y, y), color=colour(style), linewidth=CURVE_WIDTH * style.width, linestyle=DASHES[style.dash])
+        line.set_transform(self.figure.transFigure)
+        self.figure.add_artist(line)
+
+    def _write(self, x: float, y: float, text: str, size: float, ink: str, **more) -> None:
+        """A line of text with its middle at y."""
+        if text:
+            more = {"va": "center_baseline", "fontsize": size, "color": ink} | more
+            self.figure.text(x / self.page.width, 1 - y / self.page.height, text, **more)

@@ -1,0 +1,47 @@
+"""The comparison as a table of words: how far back each model reaches, by each measure."""
+
+from __future__ import annotations
+
+from rnnscope.core.comparison import Comparison
+from rnnscope.core.reach import Reach
+from rnnscope.views.reach import WORDS
+
+HEADER = ("run", "cell", "measure", "50 % lag", "1 % lag")
+
+
+def rows(comparison: Comparison) -> list[tuple[str, ...]]:
+    """One row of text per model and measure, lags in time steps."""
+    return [
+        (model.name, model.cell, _measure(name), lag(reach, reach.lag50), lag(reach, reach.lag1))
+        for model in comparison.models
+        for name, reach in model.reaches.items()
+    ]
+
+
+def lag(reach: Reach, value: float | None) -> str:
+    """A lag to a tenth of a time step; where the curve never falls so far, that it is beyond the last one measured."""
+    return f"> {reach.lags[-1]}" if value is None else f"{value:.1f}"
+
+
+def plain(comparison: Comparison) -> str:
+    """Aligned columns, words left and numbers right."""
+    table = [HEADER, *rows(comparison)]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    return "\n".join("  ".join(_aligned(row, widths)).rstrip() for row in table)
+
+
+def markdown(comparison: Comparison) -> str:
+    """The same as a Markdown table."""
+    rule = ("---", "---", "---", "---:", "---:")
+    escaped = [tuple(text.replace("|", "\\|") for text in row) for row in rows(comparison)]
+    return "\n".join(f"| {' | '.join(row)} |" for row in (HEADER, rule, *escaped))
+
+
+def _aligned(row: tuple[str, ...], widths: list[int]) -> list[str]:
+    return [
+        f"{text:>{size}}" if n > 2 else f"{text:<{size}}" for n, (text, size) in enumerate(zip(row, widths, strict=True))
+    ]
+
+
+def _measure(name: str) -> str:
+    return WORDS.get(name, (name.replace("_", " "),))[0]

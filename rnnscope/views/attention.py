@@ -1,0 +1,50 @@
+"""What each past moment weighs at the cursor's time step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from rnnscope.core.attention import weights_of_past
+from rnnscope.views.plot import Axis, Lines, Panel, Plot, Style
+from rnnscope.views.scales import largest, round_up, time_axis, time_steps
+from rnnscope.views.subject import Position, Subject, head
+
+NO_GATES = "This cell has no gates: nothing weighs its past directly."
+
+
+def attention(subjects: Sequence[Subject], position: Position) -> Plot:
+    """Weight of every moment up to the cursor, averaged over units and for the chosen unit: RWA's attention exactly, the
+    products of gates for LSTM and GRU.
+    """
+    shown = [subject for subject in subjects if subject.trace is not None]
+    x = time_axis(subject.trace for subject in shown)
+    weights = [_weights(subject, position) for subject in shown]
+    limit = round_up(largest(pair for pair in weights if pair is not None))
+    row = tuple(_panel(*both, position, x, limit) for both in zip(shown, weights, strict=True))
+    return Plot("Weight of the past", (row,), tuple(map(head, shown)))
+
+
+def _weights(subject: Subject, position: Position) -> np.ndarray | None:
+    """Averaged over units, and of the chosen unit, over all T time steps, NaN behind the cursor: (2, T)."""
+    trace = subject.trace
+    t = min(position.time_step, trace.time_steps) - 1
+    weights = weights_of_past(trace, t, position.sequence)
+    if weights is None:
+        return None
+    both = np.full((2, trace.time_steps), np.nan)
+    both[:, : t + 1] = weights.mean(1), weights[:, min(position.unit, trace.units - 1)]
+    return both
+
+
+def _panel(subject: Subject, weights: np.ndarray | None, position: Position, x: Axis, limit: float) -> Panel:
+    t = min(position.time_step, subject.trace.time_steps)
+    title = f"weight of the past at t = {t}"
+    y = Axis("value", "", 0, limit)
+    if weights is None:
+        return Panel(title, x, y, (), "", subject.name, empty=NO_GATES)
+    unit = min(position.unit, subject.trace.units - 1)
+    styles = (subject.style, Style("faint"))
+    mark = Lines(time_steps(subject.trace), weights, ("mean over units", f"unit {unit}"), styles)
+    return Panel(title, x, y, (mark,), "", subject.name)

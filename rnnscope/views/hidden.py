@@ -1,0 +1,38 @@
+"""The hidden state of every unit over time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rnnscope.views.plot import Axis, Heatmap, Panel, Plot
+from rnnscope.views.scales import largest, round_up, time_axis
+from rnnscope.views.subject import Position, Subject, head
+
+
+def hidden(subjects: Sequence[Subject], position: Position) -> Plot:
+    """Heatmap of units over time, symmetric limits shared by all runs: 1 where the state is squashed."""
+    return signal_rows("Hidden state", subjects, position, lambda legend: ["hidden"])
+
+
+def signal_rows(title: str, subjects: Sequence[Subject], position: Position, choose) -> Plot:
+    """A column per run, in it a heatmap for each signal that `choose(legend)` names; one signal, one scale for all runs."""
+    shown = [subject for subject in subjects if subject.trace is not None]
+    x = time_axis(subject.trace for subject in shown)
+    columns = [[_panel(subject, name, position, x, shown) for name in choose(subject.trace.legend)] for subject in shown]
+    height = max(map(len, columns), default=0)
+    rows = tuple(tuple(column[r] if r < len(column) else None for column in columns) for r in range(height))
+    return Plot(title, rows, tuple(map(head, shown)))
+
+
+def _panel(subject: Subject, name: str, position: Position, x: Axis, shown: list[Subject]) -> Panel:
+    trace = subject.trace
+    signal = trace.legend[name]
+    values = trace.signals[name][:, position.sequence].T  # (H, T)
+    if (signal.low, signal.high) == (0, 1):
+        low, high, palette = 0.0, 1.0, "share"
+    else:
+        alike = (other.trace for other in shown if name in other.trace.signals)
+        high = signal.high or round_up(largest(other.signals[name][:, position.sequence] for other in alike))
+        low, palette = (0.0, "positive") if signal.low == 0 else (-high, "signed")
+    y = Axis("unit", "unit", -0.5, len(values) - 0.5)
+    return Panel(signal.words, x, y, (Heatmap(values, low, high, palette, signal.symbol),), signal.symbol, subject.name)

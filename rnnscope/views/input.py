@@ -1,0 +1,43 @@
+"""The input: a picture with the pixel that was just read, or curves; and the answer due at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from rnnscope.views.plot import Axis, Heatmap, Lines, Panel, Picture, Plot, Style
+from rnnscope.views.scales import largest, round_up, time_axis, time_steps
+from rnnscope.views.subject import OKABE_ITO, Position, Subject, head
+
+MOST_CURVES = 4
+COLOURS = ("text", OKABE_ITO[1], OKABE_ITO[4], OKABE_ITO[2])
+
+
+def input(subjects: Sequence[Subject], position: Position) -> Plot:
+    """Up to four input channels as curves, more as a heatmap; a digit also as its picture."""
+    shown = [subject for subject in subjects if subject.trace is not None]
+    x = time_axis(subject.trace for subject in shown)
+    inputs = [subject.trace.inputs[:, position.sequence] for subject in shown]
+    limit = round_up(largest(inputs))
+    low = -limit if any(np.nanmin(values, initial=0) < 0 for values in inputs) else 0.0
+    row = tuple(_panel(subject, position, x, low, limit) for subject in shown)
+    return Plot("Input", (row,), tuple(map(head, shown)))
+
+
+def _panel(subject: Subject, position: Position, x: Axis, low: float, limit: float) -> Panel:
+    values = subject.trace.inputs[:, position.sequence].T  # (I, T)
+    names = subject.facts.channels
+    picture = _picture(subject, values, position) if subject.facts.picture else None
+    if len(values) > MOST_CURVES:
+        marks = (Heatmap(values, low, limit, "positive" if low == 0 else "signed", "x"),)
+        y = Axis("unit", "channel", -0.5, len(values) - 0.5)
+    else:
+        marks = (Lines(time_steps(subject.trace), values, names, tuple(Style(c) for c in COLOURS[: len(values)])),)
+        y = Axis("value", "", low, limit)
+    return Panel(" and ".join(names) if len(names) < 3 else "input", x, y, marks, "x", subject.name, picture)
+
+
+def _picture(subject: Subject, values: np.ndarray, position: Position) -> Picture:
+    shape = subject.facts.picture
+    return Picture(values[0].reshape(shape), divmod(min(position.time_step, values.shape[1]) - 1, shape[1]))

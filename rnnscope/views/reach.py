@@ -1,0 +1,39 @@
+"""How far back: the curves of all runs in one plot."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from rnnscope.core.reach import Reach
+from rnnscope.views.plot import Axis, Lines, Panel, Plot
+from rnnscope.views.scales import decades
+from rnnscope.views.subject import DASHES, Position, Subject
+
+WORDS = {"state_jacobian": ("gradient", 0), "direct_weight": ("gates alone", 1)}
+SYMBOL = "gradient solid, gates alone dashed"
+LEVELS = ((0.5, "50 %"), (0.01, "1 %"))
+
+
+def reach(subjects: Sequence[Subject], position: Position) -> Plot:
+    """Share of lag 0 that is left k time steps later, by gradient of the last state and by direct weight.
+
+    The gradient is in the run's own style, the direct weight in the next dash and thinner: solid and dashed for the first
+    run of a cell, and its other runs stay apart from it.
+
+    The band is one geometric standard deviation over sequences. The axis ends five decades below 1.
+    """
+    marks = tuple(_curve(subject, measure, curve) for subject in subjects for measure, curve in subject.reaches.items())
+    lags = max((mark.x[-1] for mark in marks), default=1)
+    _, high = decades([mark.y for mark in marks])
+    x = Axis("lag", "time steps back", 0, max(lags, 1))
+    y = Axis("value", "", 1e-5, max(high, 1.0), log=True, levels=LEVELS)
+    empty = "" if marks else "Open or train a model: how far back it remembers appears here."
+    return Plot("How far back", ((Panel("share left of the past", x, y, marks, SYMBOL, empty=empty),),))
+
+
+def _curve(subject: Subject, measure: str, curve: Reach) -> Lines:
+    words, turn = WORDS.get(measure, (measure.replace("_", " "), 2))
+    dash = DASHES[(DASHES.index(subject.style.dash) + turn) % len(DASHES)]
+    style = replace(subject.style, dash=dash, width=subject.style.width * 0.7**turn)
+    return Lines(curve.lags, curve.mean[None], (f"{subject.name}, {words}",), (style,), curve.low[None], curve.high[None])

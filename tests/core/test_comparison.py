@@ -1,0 +1,98 @@
+"""compare(): the same sequences for every model, and a table that any JSON reader takes."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from rnnscope.core.cells import CELLS
+from rnnscope.core.comparison import SEQUENCES, compare, reaches
+from rnnscope.core.memory import MEASURES
+from rnnscope.core.tasks import TASKS
+
+
+def strict(text):
+    def refuse(constant):
+        raise ValueError(f"{constant} is no JSON")
+
+    return json.loads(text, parse_constant=refuse)
+
+
+def same(one, other):
+    assert list(one) == list(other)
+    for measure in one:
+        np.testing.assert_array_equal(one[measure].mean, other[measure].mean)
+
+
+def test_every_model_meets_the_given_sequences(make_model):
+    models = {f"my {cell}": make_model(cell) for cell in CELLS}
+    inputs = np.random.default_rng(0).random((11, 5, 2), dtype=np.float32)
+    comparison = compare(models, inputs)
+    assert [model.name for model in comparison.models] == list(models)
+    for compared, model in zip(comparison.models, models.values(), strict=True):
+        same(compared.reaches, reaches(model, torch.from_numpy(inputs)))
+    with_gates = {cell for cell in CELLS if "log_retention" in CELLS[cell].signals}
+    measured = {compared.cell for compared in comparison.models if "direct_weight" in compared.reaches}
+    assert measured == with_gates
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_by_default_they_meet_the_first_ones_evaluation(task, make_model):
+    shorter = {} if task == "digits" else {"length": 8}
+    first, second = make_model("gru", task, **shorter), make_model("lstm", task, **shorter)
+    batch = first.task.evaluation().first(SEQUENCES)
+    comparison = compare([first, second])
+    assert [model.name for model in comparison.models] == ["gru 1", "lstm 2"]
+    for compared, model in zip(comparison.models, (first, second), strict=True):
+        same(compared.reaches, reaches(model, batch.inputs, batch.lengths))
+        assert compared.task == task
+
+
+def test_models_that_cannot_read_the_sequences_are_refused_by_name(make_model):
+    models = {"reader of two": make_model("gru"), "reader of one": make_model("gru", "length")}
+    with pytest.raises(ValueError, match=r"^reader of one: reads 1 inputs a time step, .* have 2"):
+        compare(models)
+    with pytest.raises(ValueError, match=r"^reader of two: reads 2 .* have 3"):
+        compare(models, np.zeros((4, 2, 3), np.float32))
+    with pytest.raises(ValueError, match=r"^models: expected at least one"):
+        compare([])
+
+
+def test_json_has_the_documented_shape(make_model):
+    comparison = compare({cell: make_model(cell, length=12) for cell in CELLS})
+    table = strict(comparison.json())
+    assert set(table) == {"models"}
+    assert [model["name"] for model in table["models"]] == list(CELLS)
+    for entry, compared in zip(table["models"], comparison.models, strict=True):
+        assert set(entry) == {"name", "cell", "task", "measures"}
+        assert (entry["cell"], entry["task"]) == (compared.cell, "adding")
+        assert set(entry["measures"]) == set(compared.reaches) <= set(MEASURES)
+        for name, found in entry["measures"].items():
+            assert set(found) == {"lags", "mean", "low", "high", "lag50", "lag1"}
+            assert found["lags"] == list(range(12))
+            reach = compared.reaches[name]
+            assert found["mean"] == reach.mean.tolist()
+            assert (found["low"], found["high"]) == (reach.low.tolist(), reach.high.tolist())
+            assert (found["lag50"], found["lag1"]) == (reach.lag50, reach.lag1)
+            assert all(
+                low <= mean <= high for low, mean, high in zip(*(found[c] for c in ("low", "mean", "high")), strict=True)
+            )
+
+
+def test_a_model_that_explodes_is_measured_or_named(make_model):
+    """Its states overflow float32 (4^100): the table stays JSON, or the error says whose fault it is."""
+    model = make_model("elman", cell_settings={"nonlinearity": "relu"})
+    with torch.no_grad():
+        model.cell.weight_h.copy_(4 * torch.eye(4))
+        model.cell.bias.fill_(1)
+    try:
+        text = compare([model]).json()
+    except ValueError as error:
+        text, said = None, str(error)
+    if text is None:
+        assert said.startswith("elman 1: ")
+    else:
+        curve = strict(text)["models"][0]["measures"]["state_jacobian"]
+        assert curve["mean"][1] == pytest.approx(4, rel=1e-3)
+        assert curve["lag50"] is None
