@@ -7,17 +7,17 @@ from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QWidget
 
 from rnnscope.app.cursor import Cursor
-from rnnscope.app.panel_item import SIDE_WIDTH, Head, PanelItem
+from rnnscope.app.panel_item import NARROW_SIDE_WIDTH, SIDE_WIDTH, Head, PanelItem
 from rnnscope.app.theme import Theme
 from rnnscope.views.plot import Plot
 
 
 class Canvas(pg.GraphicsLayoutWidget):
-    """One dock's picture."""
+    """One dock's picture. Where runs stand side by side their colours tell them apart; `named` writes their names, too."""
 
-    def __init__(self, cursor: Cursor, theme: Theme, parent: QWidget | None = None):
+    def __init__(self, cursor: Cursor, theme: Theme, named: bool, parent: QWidget | None = None):
         super().__init__(parent)
-        self.cursor = cursor
+        self.cursor, self.named = cursor, named
         self.plot: Plot | None = None
         self._panels: list[PanelItem] = []
         self._structure: tuple | None = None
@@ -51,7 +51,7 @@ class Canvas(pg.GraphicsLayoutWidget):
         self.ci.clear()
         self._panels = []
         first = 0
-        if plot.columns > 1:
+        if plot.columns > 1 and self.named:
             for column, (name, style) in enumerate(plot.heads):
                 head = Head(self.theme)
                 head.title, head.colour = name, self.theme.colour(style.colour)
@@ -63,6 +63,8 @@ class Canvas(pg.GraphicsLayoutWidget):
                     continue
                 item = PanelItem(self.ci, first + 2 * r, column, panel, self.cursor, self.theme)
                 last = r + 1 == len(plot.rows) or column >= len(plot.rows[r + 1]) or plot.rows[r + 1][column] is None
+                if plot.columns > 1:
+                    item.head.colour = self.theme.colour(plot.heads[column][1].colour)
                 if item.box.of_time:
                     item.show_time_ticks(last)
                     item.zoom()
@@ -70,7 +72,7 @@ class Canvas(pg.GraphicsLayoutWidget):
         for column in range(plot.columns):
             self.ci.layout.setColumnStretchFactor(2 * column, 1)
             self.ci.layout.setColumnPreferredWidth(2 * column, 100)
-            self.ci.layout.setColumnFixedWidth(2 * column + 1, SIDE_WIDTH + 8)
+            self.ci.layout.setColumnFixedWidth(2 * column + 1, SIDE_WIDTH if plot.columns < 2 else NARROW_SIDE_WIDTH)
         self.ci.setGeometry(self.viewRect())  # a half-built layout has a maximum height, and Qt does not grow it back
 
     def _on_zoomed(self) -> None:

@@ -28,8 +28,8 @@ from rnnscope.app.transport import Transport
 LAYOUT_VERSION = 1
 MOST_RECENT = 8
 MODEL_FILES = "Models (*.safetensors)"
-HEIGHTS = {"input": 96, "hidden": 168, "gates": 300, "attention": 104, "gradient": 112, "loss": 176}
-WIDTHS = {"loss": 400, "reach": 520, "lags": 380}
+HEIGHTS = {"input": 100, "hidden": 168, "gates": 312, "attention": 104, "gradient": 112}
+WIDTHS = {"loss": 400, "reach": 530}
 
 
 class MainWindow(QMainWindow):

@@ -13,7 +13,8 @@ from rnnscope.app.cursor import Cursor
 from rnnscope.app.theme import TEXT_PIXELS, TICK_PIXELS, Theme, palette
 from rnnscope.views.plot import Heatmap, Lines, Panel
 
-AXIS_WIDTH, SIDE_WIDTH = 56, 64  # pixels, the same in every panel: this is what aligns the time axes
+AXIS_WIDTH = 48  # pixels, the same in every panel: this is what aligns the time axes
+SIDE_WIDTH, NARROW_SIDE_WIDTH = 72, 44  # of the column at the right, for one run and for several
 DASHES = {
     "solid": Qt.PenStyle.SolidLine,
     "dashed": Qt.PenStyle.DashLine,
@@ -204,7 +205,7 @@ class Head(pg.GraphicsWidget):
         self.setFixedHeight(16)
 
     def paint(self, painter, option, widget=None):
-        """Write from both ends; a name that finds no room is left out, its value stays."""
+        """Write from both ends; names, then values, that find no room are left out."""
         rect = self.rect().adjusted(AXIS_WIDTH, 0, -8, 0)
         start, middle = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, Qt.AlignmentFlag.AlignVCenter
         font = _font(TEXT_PIXELS)
@@ -221,8 +222,10 @@ class Head(pg.GraphicsWidget):
         words = [" ".join(filter(None, (name, value))) for name, value, _ in self.values]
         if sum(metrics.horizontalAdvance(text) + 16 for text in words) > rect.width() - taken:
             words = [value for _, value, _ in self.values]
+        while words and sum(metrics.horizontalAdvance(text) + 16 for text in words) > rect.width() - taken:
+            words.pop()
         right = rect.right()
-        for text, (_, _, colour) in reversed(list(zip(words, self.values, strict=True))):
+        for text, (_, _, colour) in reversed(list(zip(words, self.values, strict=False))):
             width = metrics.horizontalAdvance(text)
             painter.setPen(QColor(colour))
             painter.drawText(QRectF(right - width, rect.top(), width + 1, rect.height()), middle, text)
@@ -288,7 +291,6 @@ class _Side(pg.GraphicsWidget):
     def __init__(self, theme: Theme):
         super().__init__()
         self.theme, self.mark, self.picture = theme, None, None
-        self.setFixedWidth(SIDE_WIDTH + 8)
 
     def update_from(self, panel: Panel) -> None:
         """Take over what the panel needs here."""
@@ -298,7 +300,7 @@ class _Side(pg.GraphicsWidget):
 
     def paint(self, painter, option, widget=None):
         """Draw the bar with its limits, or the picture with the pixel that was read last."""
-        space = self.rect().adjusted(8, 0, -8, -18)
+        space = self.rect().adjusted(8, 0, 0, -18)
         if self.picture is not None:
             self._paint_picture(painter, self.rect().adjusted(8, 2, 0, -2))
         elif self.mark is not None and space.height() > 8:
@@ -311,7 +313,7 @@ class _Side(pg.GraphicsWidget):
         painter.drawImage(bar, pg.functions.ndarray_to_qimage(column, pg.QtGui.QImage.Format.Format_RGBA8888))
         painter.setFont(_font(TICK_PIXELS))
         painter.setPen(QColor(self.theme.faint))
-        text = QRectF(bar.right() + 4, space.top() - 2, SIDE_WIDTH, space.height() + 4)
+        text = QRectF(bar.right() + 4, space.top() - 2, space.width(), space.height() + 4)
         left = Qt.AlignmentFlag.AlignLeft
         painter.drawText(text, left | Qt.AlignmentFlag.AlignTop, _number(self.mark.high))
         painter.drawText(text, left | Qt.AlignmentFlag.AlignBottom, _number(self.mark.low))
@@ -325,6 +327,8 @@ class _Side(pg.GraphicsWidget):
         for r in range(rows):
             for c in range(columns):
                 painter.fillRect(QRectF(space.left() + c * cell, top + r * cell, cell, cell), QColor(*grey[r, c].tolist()))
+        painter.setPen(QColor(self.theme.line))
+        painter.drawRect(QRectF(space.left(), top, columns * cell, rows * cell))
         if self.picture.marked:
             r, c = self.picture.marked
             painter.setPen(QPen(QColor("#D55E00"), 2))

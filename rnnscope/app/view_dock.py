@@ -34,7 +34,7 @@ class ViewDock(QDockWidget):
         super().__init__(TITLES.get(view, view.capitalize()), parent)
         self.view, self.cursor, self._subjects = view, cursor, subjects
         self.setObjectName(f"view-{view}")
-        self.canvas = Canvas(cursor, theme, self)
+        self.canvas = Canvas(cursor, theme, view == "input", self)
         self.canvas.setMinimumHeight(72)
         self.canvas.setAccessibleName(self.windowTitle())
         self.setWidget(self.canvas)

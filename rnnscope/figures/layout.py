@@ -72,7 +72,7 @@ def arrange(plot: Plot, width_mm: float, height_mm: float | None) -> Layout:
             f"width: {width_mm:g} mm is too narrow for {len(columns)} side by side; about {math.ceil(least)} needed"
         )
     lefts = [EDGE + sum(gutters[: c + 1]) + c * (panel_width + side) for c in columns]
-    tops = [_words_above(row, panel_width + side) for row in plot.rows]
+    tops = [_words_above(row, panel_width, side) for row in plot.rows]
     head = line_height(HEAD_SIZE) + 1.2 if plot.heads else 0.0
     foot = TICK + line_height(TICK_SIZE) + line_height(TEXT_SIZE)
     fixed = 2 * EDGE + head + sum(above for _, above, _ in tops) + BETWEEN * (len(plot.rows) - 1) + foot
@@ -120,10 +120,9 @@ def _labelled(plot: Plot, column: int) -> bool:
 
 
 def _reads_from_left(plot: Plot, r: int, c: int) -> bool:
-    """Whether the panel's y axis says what its left neighbour's says already."""
-    if not c or plot.rows[r][c - 1] is None or plot.rows[r][c - 1].empty:
-        return False
-    return _scale(plot.rows[r][c].y) == _scale(plot.rows[r][c - 1].y)
+    """Whether the panel's y axis says what its nearest neighbour to the left says already."""
+    before = [panel for panel in plot.rows[r][:c] if panel is not None and not panel.empty]
+    return bool(before) and _scale(plot.rows[r][c].y) == _scale(before[-1].y)
 
 
 def _scale(axis: Axis) -> tuple:
@@ -157,13 +156,17 @@ def shown_levels(panel: Panel) -> list[tuple[float, str]]:
 
 def level_lines(name: str, share: float) -> list[str]:
     """The name of a level, broken to stand beside the panel."""
-    return wrap(name, min(max(0.18 * share, 9), 30), TICK_SIZE)
+    return wrap(name, min(max(0.2 * share, 10.5), 30), TICK_SIZE)
 
 
-def _words_above(row, room: float) -> tuple[list, float, bool]:
+def _words_above(row, panel_width: float, side: float) -> tuple[list, float, bool]:
     """Titles and legends of a row, the height they take, and whether each legend stands on its title's line."""
-    words = [((), ()) if panel is None else (title_lines(panel, room), _legend(panel, room)) for panel in row]
-    one_line = all(len(titles) < 2 and len(legend) < 2 and _both(titles, legend) <= room for titles, legend in words)
+    words = []
+    for c, panel in enumerate(row):
+        titles = () if panel is None else title_lines(panel, panel_width + side)
+        said = panel is None or (c and row[c - 1] is not None and _entries(row[c - 1]) == _entries(panel))
+        words.append((titles, () if said else _legend(panel, panel_width + side)))
+    one_line = all(len(titles) < 2 and len(legend) < 2 and _both(titles, legend) <= panel_width for titles, legend in words)
     titles = max((len(titles) for titles, _ in words), default=0)
     legends = 0 if one_line else max((len(legend) for _, legend in words), default=0)
     return words, titles * line_height(TEXT_SIZE) + legends * line_height(TICK_SIZE) + PAD, one_line
@@ -183,7 +186,7 @@ def symbol(panel: Panel) -> str:
 
 def _legend(panel: Panel, room: float) -> tuple[tuple[tuple[int, str], ...], ...]:
     """Lines of (curve's number, name); none where the title or the column's head says it all."""
-    names = [clean(name) for mark in panel.marks if isinstance(mark, Lines) for name in mark.names]
+    names = [clean(name) for name, _ in _entries(panel)]
     if len(names) < 2 and panel.run:
         return ()
     lines: list[list[tuple[int, str]]] = []
@@ -198,13 +201,21 @@ def _legend(panel: Panel, room: float) -> tuple[tuple[tuple[int, str], ...], ...
     return tuple(map(tuple, lines))
 
 
+def _entries(panel: Panel) -> list:
+    """Name and style of each curve."""
+    lines = (mark for mark in panel.marks if isinstance(mark, Lines))
+    return [entry for mark in lines for entry in zip(mark.names, mark.styles, strict=True)]
+
+
 def entry_width(name: str) -> float:
     """Width of a legend's entry with the gap behind it."""
     return SAMPLE + SAMPLE_GAP + width(name, TICK_SIZE) + ENTRY_GAP
 
 
 def _both(titles, legend) -> float:
-    return sum(width(line, TEXT_SIZE) for line in titles) + sum(entry_width(name) for line in legend for _, name in line)
+    return sum(width(line, TEXT_SIZE) + 2 * ENTRY_GAP for line in titles) + sum(
+        entry_width(name) for line in legend for _, name in line
+    )
 
 
 def _body(plot: Plot, panel_width: float) -> float:

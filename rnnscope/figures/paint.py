@@ -87,9 +87,7 @@ class _Sheet:
         styles = [style for mark in place.panel.marks if isinstance(mark, Lines) for style in mark.styles]
         for n, entries in enumerate(place.legend):
             used = sum(at.entry_width(name) for _, name in entries) - at.ENTRY_GAP
-            x = place.left + place.width - used if place.beside and used <= place.width else place.left
-            if place.beside and used > place.width:
-                x = place.left + place.width + place.side - used
+            x = place.left + (place.width - used if place.beside else 0)
             up = (len(place.legend) - n - 0.5) * line_height(TICK_SIZE)
             middle = y if place.beside else place.top - at.PAD - up
             for k, name in entries:

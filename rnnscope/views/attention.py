@@ -11,7 +11,7 @@ from rnnscope.views.plot import Axis, Lines, Panel, Plot, Style
 from rnnscope.views.scales import largest, round_up, time_axis, time_steps
 from rnnscope.views.subject import Position, Subject, head
 
-NO_GATES = "This cell has no gates: nothing weighs its past directly."
+NO_GATES = "This cell has no gates."
 
 
 def attention(subjects: Sequence[Subject], position: Position) -> Plot:
