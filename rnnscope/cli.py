@@ -63,6 +63,18 @@ def open_window(
 
 
 @app.command()
+def demo() -> None:
+    """Open the window with the sample models; without a display, write what it shows into rnnscope-demo/."""
+    from rnnscope.app.demo import demo as show_samples
+
+    written = show_samples()
+    if written:
+        typer.echo("No display: the same work was done offscreen. Written:")
+    for path in written:
+        typer.echo(f"  {path}")
+
+
+@app.command()
 def train(
     out: Annotated[Path, typer.Option(help="Where to save the model (.safetensors).")],
     cell: Annotated[str, typer.Option(help="elman, lstm, gru or rwa.")] = "lstm",

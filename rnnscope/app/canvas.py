@@ -7,7 +7,7 @@ from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QWidget
 
 from rnnscope.app.cursor import Cursor
-from rnnscope.app.panel_item import NARROW_SIDE_WIDTH, SIDE_WIDTH, Head, PanelItem
+from rnnscope.app.panel_item import AXIS_WIDTH, NARROW_SIDE_WIDTH, NO_SIDE_WIDTH, SIDE_WIDTH, Head, PanelItem
 from rnnscope.app.theme import Theme
 from rnnscope.views.plot import Plot
 
@@ -55,13 +55,13 @@ class Canvas(pg.GraphicsLayoutWidget):
             for column, (name, style) in enumerate(plot.heads):
                 head = Head(self.theme)
                 head.title, head.colour = name, self.theme.colour(style.colour)
-                self.ci.addItem(head, 0, 2 * column, 1, 2)
+                self.ci.addItem(head, 0, 3 * column, 1, 3)
             first = 1
         for r, row in enumerate(plot.rows):
             for column, panel in enumerate(row):
                 if panel is None:
                     continue
-                item = PanelItem(self.ci, first + 2 * r, column, panel, self.cursor, self.theme)
+                item = PanelItem(self.ci, first + 3 * r, 3 * column, panel, self.cursor, self.theme)
                 last = r + 1 == len(plot.rows) or column >= len(plot.rows[r + 1]) or plot.rows[r + 1][column] is None
                 if plot.columns > 1:
                     item.head.colour = self.theme.colour(plot.heads[column][1].colour)
@@ -69,10 +69,13 @@ class Canvas(pg.GraphicsLayoutWidget):
                     item.show_time_ticks(last)
                     item.zoom()
                 self._panels.append(item)
+        over_time = any(item.box.of_time for item in self._panels)
+        side = (SIDE_WIDTH if plot.columns < 2 else NARROW_SIDE_WIDTH) if over_time else NO_SIDE_WIDTH
         for column in range(plot.columns):
-            self.ci.layout.setColumnStretchFactor(2 * column, 1)
-            self.ci.layout.setColumnPreferredWidth(2 * column, 100)
-            self.ci.layout.setColumnFixedWidth(2 * column + 1, SIDE_WIDTH if plot.columns < 2 else NARROW_SIDE_WIDTH)
+            self.ci.layout.setColumnFixedWidth(3 * column, AXIS_WIDTH)
+            self.ci.layout.setColumnStretchFactor(3 * column + 1, 1)
+            self.ci.layout.setColumnPreferredWidth(3 * column + 1, 100)
+            self.ci.layout.setColumnFixedWidth(3 * column + 2, side)
         self.ci.setGeometry(self.viewRect())  # a half-built layout has a maximum height, and Qt does not grow it back
 
     def _on_zoomed(self) -> None:

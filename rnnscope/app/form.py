@@ -41,12 +41,11 @@ class Form(QWidget):
         self.problem_label.setObjectName("problem")
         self.problem_label.setWordWrap(True)
         self._layout.addRow(self.problem_label)
-        self._cell_fields: dict[str, QWidget] = {}
-        self._task_fields: dict[str, QWidget] = {}
+        self._cell_fields = self._again(self._cell_rows, catalogue.cells[self.cell.currentData()])
+        self._task_fields = self._again(self._task_rows, catalogue.tasks[self.task.currentData()])
         self.cell.currentTextChanged.connect(self._on_cell)
         self.task.currentTextChanged.connect(self._on_task)
-        self._on_cell()
-        self._on_task()
+        self._check()
 
     def values(self) -> dict[str, Any]:
         """What stands in the form, valid or not."""
@@ -131,20 +130,18 @@ class Form(QWidget):
 
     def _on_cell(self) -> None:
         self._cell_fields = self._again(self._cell_rows, self.catalogue.cells[self.cell.currentData()])
+        self._check()
 
     def _on_task(self) -> None:
         self._task_fields = self._again(self._task_rows, self.catalogue.tasks[self.task.currentData()])
+        self._check()
 
     def _again(self, rows: QFormLayout, kind: type[Settings]) -> dict[str, QWidget]:
         while rows.rowCount():
             rows.removeRow(0)
-        fields = self._fields(kind, tuple(kind.model_fields), rows)
-        self._check()
-        return fields
+        return self._fields(kind, tuple(kind.model_fields), rows)
 
     def _check(self) -> None:
-        if not hasattr(self, "_task_fields"):
-            return
         problem = self.problem
         self.problem_label.setText(problem)
         self.problem_label.setVisible(bool(problem))

@@ -8,13 +8,15 @@ from PySide6.QtWidgets import QAbstractItemView, QDockWidget, QHeaderView, QTabl
 
 from rnnscope.app.session import Session
 from rnnscope.core.reach import Reach
+from rnnscope.views.reach import WORDS, lag_words
 
-COLUMNS = (
-    ("gradient\n50 %", "state_jacobian", "lag50"),
-    ("gradient\n1 %", "state_jacobian", "lag1"),
-    ("gates\n50 %", "direct_weight", "lag50"),
-    ("gates\n1 %", "direct_weight", "lag1"),
+COLUMNS = tuple(
+    (f"{words}\n{share}", measure, lag)
+    for measure, (words, _) in WORDS.items()
+    for share, lag in (("50 %", "lag50"), ("1 %", "lag1"))
 )
+
+WIDTH = 360  # pixels
 
 
 class LagTable(QDockWidget):
@@ -28,6 +30,7 @@ class LagTable(QDockWidget):
         self.table = QTableWidget(0, len(COLUMNS) + 1, self)
         self.table.setAccessibleName("Time steps back at which each run falls to 50 % and 1 %")
         self.table.setHorizontalHeaderLabels(["falls to … after\ntime steps", *(words for words, _, _ in COLUMNS)])
+        self.table.setMinimumWidth(WIDTH)
         self.table.verticalHeader().hide()
         self.table.verticalHeader().setDefaultSectionSize(22)
         self.table.setShowGrid(False)
@@ -60,7 +63,4 @@ class LagTable(QDockWidget):
 
 
 def _cell(reach: Reach | None, lag: str) -> str:
-    if reach is None:
-        return "–"
-    value = getattr(reach, lag)
-    return f"> {reach.lags[-1]}" if value is None else f"{value:.1f}"
+    return "–" if reach is None else lag_words(reach, getattr(reach, lag))

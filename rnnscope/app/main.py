@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sys
-import threading
-import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -39,12 +37,14 @@ def show(*models: Any, **named: Any) -> int:
 
 def make_application():
     """The QApplication, with its name, font and icon."""
+    from PySide6.QtCore import qInstallMessageHandler
     from PySide6.QtGui import QGuiApplication, QIcon
     from PySide6.QtWidgets import QApplication
 
     from rnnscope.app.theme import interface_font
     from rnnscope.core.resources import folder
 
+    qInstallMessageHandler(_on_qt_message)
     app = QApplication.instance() or QApplication(sys.argv[:1])
     app.setOrganizationName("rnnscope")
     app.setApplicationName("rnnscope")
@@ -58,12 +58,13 @@ def make_application():
 
 def make_window():
     """The bare window with its session; the worker has begun to import the model core."""
+    from rnnscope.app.hooks import Hooks
     from rnnscope.app.main_window import MainWindow
     from rnnscope.app.session import Session
 
     session = Session()
     window = MainWindow(session)
-    _hook_exceptions(session)
+    Hooks(session)
     return window
 
 
@@ -93,21 +94,15 @@ def close(window) -> None:
     """End the worker and delete the window before Python lets go of it: a live plot at exit can crash."""
     from PySide6.QtCore import QCoreApplication, QEvent
 
+    from rnnscope.app.hooks import Hooks
+
     window.session.finish()
-    sys.excepthook, threading.excepthook = sys.__excepthook__, threading.__excepthook__
+    window.session.findChild(Hooks).restore()
     window.deleteLater()
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
 
 
-def _hook_exceptions(session) -> None:
-    """What nobody caught reaches the window, from whichever thread; and stderr, for a bug report."""
-
-    def tell(kind, error, trace):
-        details = "".join(traceback.format_exception(kind, error, trace))
-        sys.stderr.write(details)
-        session.told.emit(f"{kind.__name__}: {error}", details)
-
-    def tell_of_thread(about):
-        tell(about.exc_type, about.exc_value, about.exc_traceback)
-
-    sys.excepthook, threading.excepthook = tell, tell_of_thread
+def _on_qt_message(kind, context, text: str) -> None:
+    """Qt's own messages go to stderr, but for what the offscreen platform says of every window."""
+    if "propagateSizeHints" not in text:
+        sys.stderr.write(f"Qt: {text}\n")

@@ -28,8 +28,8 @@ from rnnscope.app.transport import Transport
 LAYOUT_VERSION = 1
 MOST_RECENT = 8
 MODEL_FILES = "Models (*.safetensors)"
-HEIGHTS = {"input": 100, "hidden": 168, "gates": 312, "attention": 104, "gradient": 112}
-WIDTHS = {"loss": 400, "reach": 530}
+HEIGHTS = {"input": 0.11, "hidden": 0.16, "gates": 0.27, "attention": 0.11, "gradient": 0.11}  # shares of the scope
+WIDTHS = {"loss": 0.31, "reach": 0.36}
 
 
 class MainWindow(QMainWindow):
@@ -94,9 +94,13 @@ class MainWindow(QMainWindow):
 
     def _arrange(self) -> None:
         """Sizes of the docks, once they have been laid out; then as the user left them."""
-        wide, tall = Qt.Orientation.Horizontal, Qt.Orientation.Vertical
-        self.scope.resizeDocks([self.docks[name] for name in HEIGHTS], list(HEIGHTS.values()), tall)
-        self.scope.resizeDocks([self.docks[name] for name in WIDTHS], list(WIDTHS.values()), wide)
+        for shares, whole, along in (
+            (HEIGHTS, self.scope.height(), Qt.Orientation.Vertical),
+            (WIDTHS, self.scope.width(), Qt.Orientation.Horizontal),
+        ):
+            self.scope.resizeDocks(
+                [self.docks[name] for name in shares], [round(whole * x) for x in shares.values()], along
+            )
         self._default_layout = self.scope.saveState(LAYOUT_VERSION)
         state = QSettings().value("layout")
         if state is not None:

@@ -14,7 +14,8 @@ from rnnscope.app.theme import TEXT_PIXELS, TICK_PIXELS, Theme, palette
 from rnnscope.views.plot import Heatmap, Lines, Panel
 
 AXIS_WIDTH = 48  # pixels, the same in every panel: this is what aligns the time axes
-SIDE_WIDTH, NARROW_SIDE_WIDTH = 72, 44  # of the column at the right, for one run and for several
+SIDE_WIDTH, NARROW_SIDE_WIDTH, NO_SIDE_WIDTH = 72, 44, 12  # of the column at the right: one run, several, none over time
+TICKS_HEIGHT, LABEL_HEIGHT = 18, 34  # of the axis below, with ticks alone and with a label
 DASHES = {
     "solid": Qt.PenStyle.SolidLine,
     "dashed": Qt.PenStyle.DashLine,
@@ -75,35 +76,40 @@ class TimeBox(pg.ViewBox):
 
 
 class PanelItem:
-    """The graphics of one Panel: title, readout, plot and side column, in rows `row`, `row` + 1 of a graphics layout."""
+    """The graphics of one Panel in three rows and three columns of a graphics layout:
+
+        head    head   head
+        left    box    side
+                bottom
+
+    pyqtgraph's own PlotItem would bring some forty widgets and menus for each panel, which nobody sees.
+    """
+
+    ROWS = COLUMNS = 3
 
     def __init__(self, layout: pg.GraphicsLayout, row: int, column: int, panel: Panel, cursor: Cursor, theme: Theme):
         self.theme, self.cursor, self.panel = theme, cursor, panel
         self.box = TimeBox(cursor)
         self.box.of_time = panel.x.kind == "time"
-        self.head = Head(theme)
-        layout.addItem(self.head, row, 2 * column, 1, 2)
-        self.plot = pg.PlotItem(viewBox=self.box)
-        layout.addItem(self.plot, row + 1, 2 * column)
-        self.side = _Side(theme)
-        layout.addItem(self.side, row + 1, 2 * column + 1)
-        self._dress_axes()
-        self.items = [_make(mark, self.plot, theme) for mark in panel.marks]
-        self.levels = []
+        self.head, self.side = Head(theme), _Side(theme)
+        self.left, self.bottom = (_axis(side, self.box, theme) for side in ("left", "bottom"))
+        self.left.setWidth(AXIS_WIDTH)
+        self.bottom.setHeight(TICKS_HEIGHT if self.box.of_time else LABEL_HEIGHT)
+        if not self.box.of_time:
+            self.bottom.setLabel(panel.x.label, color=theme.faint, **{"font-size": f"{TICK_PIXELS}px"})
+        layout.addItem(self.head, row, column, 1, 3)
+        for item, down, right in ((self.left, 1, 0), (self.box, 1, 1), (self.side, 1, 2), (self.bottom, 2, 1)):
+            layout.addItem(item, row + down, column + right)
+        self.items = [_make(mark, self.box, theme) for mark in panel.marks]
         for value, name in panel.y.levels:
-            pen = pg.mkPen(theme.faint, style=Qt.PenStyle.DotLine)
-            options = {"position": 0.99, "anchors": [(1, 1), (1, 1)], "color": theme.faint}
-            line = pg.InfiniteLine(_log(value) if panel.y.log else value, 0, pen, label=name, labelOpts=options)
-            line.label.setFont(_font(TICK_PIXELS))
-            self.plot.addItem(line, ignoreBounds=True)
-            self.levels.append(line)
+            self._add_level(_log(value) if panel.y.log else value, name)
         self.line = pg.InfiniteLine(angle=90, pen=pg.mkPen(theme.text, width=1))
         self.line.setVisible(self.box.of_time and bool(panel.marks))
-        self.plot.addItem(self.line, ignoreBounds=True)
         self.empty = pg.TextItem(panel.empty, color=theme.faint, anchor=(0, 0.5))
         self.empty.setFont(_font(TEXT_PIXELS))
         self.empty.setVisible(bool(panel.empty))
-        self.plot.addItem(self.empty, ignoreBounds=True)
+        for item in (self.line, self.empty):
+            self.box.addItem(item, ignoreBounds=True)
         self._limits: tuple | None = None
 
     @staticmethod
@@ -157,26 +163,17 @@ class PanelItem:
         if self.box.of_time:
             self.box.setXRange(*self.cursor.span, padding=0)
 
-    def _dress_axes(self) -> None:
-        theme, panel = self.theme, self.panel
-        for side in ("left", "bottom"):
-            axis = self.plot.getAxis(side)
-            axis.setStyle(tickFont=_font(TICK_PIXELS), tickLength=-4, tickTextOffset=4)
-            axis.setTextPen(theme.faint)
-            axis.setPen(theme.faint)
-            axis.setTickPen(theme.faint)
-        self.plot.getAxis("left").setWidth(AXIS_WIDTH)
-        self.plot.getAxis("bottom").setHeight(18 if panel.x.kind == "time" else 34)
-        self.plot.setMenuEnabled(False)
-        self.plot.hideButtons()
-        if panel.x.kind != "time":
-            self.plot.getAxis("bottom").setLabel(panel.x.label, color=theme.faint, **{"font-size": f"{TICK_PIXELS}px"})
-
     def show_time_ticks(self, shown: bool) -> None:
         """Only the lowest panel of a column writes its time steps."""
-        axis = self.plot.getAxis("bottom")
-        axis.setStyle(showValues=shown)
-        axis.setHeight(18 if shown else 4)
+        self.bottom.setStyle(showValues=shown)
+        self.bottom.setHeight(TICKS_HEIGHT if shown else 4)
+
+    def _add_level(self, value: float, name: str) -> None:
+        pen = pg.mkPen(self.theme.faint, style=Qt.PenStyle.DotLine)
+        options = {"position": 0.99, "anchors": [(1, 1), (1, 1)], "color": self.theme.faint}
+        line = pg.InfiniteLine(value, 0, pen, label=name, labelOpts=options)
+        line.label.setFont(_font(TICK_PIXELS))
+        self.box.addItem(line, ignoreBounds=True)
 
     def _set_limits(self, panel: Panel) -> None:
         limits = (panel.x.low, panel.x.high, panel.y.low, panel.y.high)
@@ -189,7 +186,7 @@ class PanelItem:
         self.box.setYRange(low, high, padding=0)
         if not self.box.of_time:
             self.box.setXRange(panel.x.low, panel.x.high, padding=0)
-        self.plot.getAxis("left").setTicks([_ticks(panel, low, high)])
+        self.left.setTicks([_ticks(panel, low, high)])
         self.empty.setPos(panel.x.low + (panel.x.high - panel.x.low) * 0.02, (low + high) / 2)
 
 
@@ -235,7 +232,7 @@ class Head(pg.GraphicsWidget):
 class _LinesItem:
     """Curves of one Lines mark, and their bands."""
 
-    def __init__(self, mark: Lines, plot: pg.PlotItem, theme: Theme):
+    def __init__(self, mark: Lines, box: pg.ViewBox, theme: Theme):
         self.curves, self.bands = [], []
         for style in mark.styles:
             colour = QColor(theme.colour(style.colour))
@@ -245,11 +242,11 @@ class _LinesItem:
                 shade.setAlphaF(0.14)
                 band.setBrush(shade)
                 band.setPen(QPen(Qt.PenStyle.NoPen))
-                plot.addItem(band, ignoreBounds=True)
+                box.addItem(band, ignoreBounds=True)
                 self.bands.append(band)
             # a pen of width 2 costs 5-9 times a pen of width 1
             curve = pg.PlotCurveItem(pen=pg.mkPen(colour, width=1, style=DASHES[style.dash]), connect="finite")
-            plot.addItem(curve, ignoreBounds=True)
+            box.addItem(curve, ignoreBounds=True)
             self.curves.append(curve)
 
     def update(self, mark: Lines, log: bool) -> None:
@@ -264,12 +261,12 @@ class _LinesItem:
 class _HeatmapItem:
     """One image for one Heatmap: 8 bits, the palette as its lookup table."""
 
-    def __init__(self, mark: Heatmap, plot: pg.PlotItem, theme: Theme):
+    def __init__(self, mark: Heatmap, box: pg.ViewBox, theme: Theme):
         colours = palette(mark.palette, theme)
         nothing = np.array([QColor(theme.line).getRgb()[:3]], np.uint8)
         self.image = pg.ImageItem(axisOrder="row-major")
         self.image.setLookupTable(np.concatenate([colours[:255], nothing]))
-        plot.addItem(self.image, ignoreBounds=True)
+        box.addItem(self.image, ignoreBounds=True)
 
     def update(self, mark: Heatmap, log: bool) -> None:
         scaled = (mark.values - mark.low) * (254 / (mark.high - mark.low))
@@ -281,8 +278,8 @@ class _HeatmapItem:
         self.image.setRect(QRectF(0.5, -0.5, columns, rows))
 
 
-def _make(mark, plot: pg.PlotItem, theme: Theme):
-    return (_HeatmapItem if isinstance(mark, Heatmap) else _LinesItem)(mark, plot, theme)
+def _make(mark, box: pg.ViewBox, theme: Theme):
+    return (_HeatmapItem if isinstance(mark, Heatmap) else _LinesItem)(mark, box, theme)
 
 
 class _Side(pg.GraphicsWidget):
@@ -300,9 +297,9 @@ class _Side(pg.GraphicsWidget):
 
     def paint(self, painter, option, widget=None):
         """Draw the bar with its limits, or the picture with the pixel that was read last."""
-        space = self.rect().adjusted(8, 0, 0, -18)
+        space = self.rect().adjusted(8, 0, 0, 0)
         if self.picture is not None:
-            self._paint_picture(painter, self.rect().adjusted(8, 2, 0, -2))
+            self._paint_picture(painter, self.rect().adjusted(8, 2, -2, -2))
         elif self.mark is not None and space.height() > 8:
             self._paint_bar(painter, space)
 
@@ -333,6 +330,13 @@ class _Side(pg.GraphicsWidget):
             r, c = self.picture.marked
             painter.setPen(QPen(QColor("#D55E00"), 2))
             painter.drawRect(QRectF(space.left() + c * cell, top + r * cell, cell, cell))
+
+
+def _axis(side: str, box: pg.ViewBox, theme: Theme) -> pg.AxisItem:
+    axis = pg.AxisItem(side, pen=theme.faint, textPen=theme.faint, tickPen=theme.faint, maxTickLength=-4)
+    axis.setStyle(tickFont=_font(TICK_PIXELS), tickTextOffset=4)
+    axis.linkToView(box)
+    return axis
 
 
 def _font(pixels: float) -> QFont:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtGui import QColor, QIcon, QPixmap
 from PySide6.QtWidgets import (
@@ -18,9 +20,12 @@ from PySide6.QtWidgets import (
 )
 
 from rnnscope.app.catalogue import Catalogue
-from rnnscope.app.form import Form
+from rnnscope.app.run import Run
 from rnnscope.app.session import Session
 from rnnscope.views.loss import last_loss
+
+if TYPE_CHECKING:
+    from rnnscope.app.form import Form
 
 WIDTH = 264
 
@@ -34,6 +39,7 @@ class SetupPanel(QWidget):
         super().__init__(parent)
         self.session = session
         self.form: Form | None = None
+        self._described: Run | None = None  # the run whose settings were put into the form last
         self.setObjectName("panel")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setMinimumWidth(WIDTH)
@@ -75,6 +81,8 @@ class SetupPanel(QWidget):
 
     def fill(self, catalogue: Catalogue) -> None:
         """The model core is there: show the form."""
+        from rnnscope.app.form import Form
+
         self.form = Form(catalogue, self._scroll)
         self.form.layout().setContentsMargins(0, 0, 8, 8)
         self._scroll.setWidget(self.form)
@@ -149,6 +157,14 @@ class SetupPanel(QWidget):
             if session.current in session.runs:
                 self.list.setCurrentRow(session.runs.index(session.current))
         self.hint.setVisible(not session.runs)
+        self._describe()
+
+    def _describe(self) -> None:
+        """Choosing a run puts its settings into the form: the next training can start from them."""
+        run = self.session.current
+        if self.form and run and run is not self._described:
+            self._described = run
+            self.form.show_configuration(run.configuration)
 
     def _on_row(self, row: int) -> None:
         if 0 <= row < len(self.session.runs):

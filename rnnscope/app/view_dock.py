@@ -25,6 +25,9 @@ TITLES = {
 }
 
 
+LEAST_HEIGHT = {"loss": 150, "reach": 150}  # pixels; 72 for the views over time
+
+
 class ViewDock(QDockWidget):
     """Draws one view of the shown runs; while it is hidden it only remembers that it has to."""
 
@@ -35,7 +38,7 @@ class ViewDock(QDockWidget):
         self.view, self.cursor, self._subjects = view, cursor, subjects
         self.setObjectName(f"view-{view}")
         self.canvas = Canvas(cursor, theme, view == "input", self)
-        self.canvas.setMinimumHeight(72)
+        self.canvas.setMinimumHeight(LEAST_HEIGHT.get(view, 72))
         self.canvas.setAccessibleName(self.windowTitle())
         self.setWidget(self.canvas)
         self.setTitleBarWidget(QWidget(self))

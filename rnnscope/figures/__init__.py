@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 
 _HOMES = {
-    "paint": "rnnscope.figures.paint",
+    "paint": "rnnscope.figures.painting",
     "save_figure": "rnnscope.figures.save",
     "save_numbers": "rnnscope.figures.numbers",
 }

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from rnnscope.figures.theme import HEAD_SIZE, TEXT_SIZE, TICK_SIZE
 from rnnscope.figures.ticks import fitted, number, ticks
-from rnnscope.figures.words import clean, line_height, width, wrap
+from rnnscope.figures.words import clean, line_height, shorten, width, wrap
 from rnnscope.views.plot import Axis, Heatmap, Lines, Panel, Plot
 
 EDGE = 2.0  # paper around everything
@@ -186,7 +186,7 @@ def symbol(panel: Panel) -> str:
 
 def _legend(panel: Panel, room: float) -> tuple[tuple[tuple[int, str], ...], ...]:
     """Lines of (curve's number, name); none where the title or the column's head says it all."""
-    names = [clean(name) for name, _ in _entries(panel)]
+    names = [shorten(clean(name), room - SAMPLE - SAMPLE_GAP, TICK_SIZE) for name, _ in _entries(panel)]
     if len(names) < 2 and panel.run:
         return ()
     lines: list[list[tuple[int, str]]] = []

@@ -7,7 +7,7 @@ import math
 from pathlib import Path
 
 from rnnscope.core.files import write_whole
-from rnnscope.figures.paint import paint
+from rnnscope.figures.painting import paint
 from rnnscope.figures.theme import print_settings
 from rnnscope.views.plot import Plot
 

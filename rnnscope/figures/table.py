@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from rnnscope.core.comparison import Comparison
-from rnnscope.core.reach import Reach
-from rnnscope.views.reach import WORDS
+from rnnscope.views.reach import WORDS, lag_words
 
 HEADER = ("run", "cell", "measure", "50 % lag", "1 % lag")
 
@@ -12,15 +11,10 @@ HEADER = ("run", "cell", "measure", "50 % lag", "1 % lag")
 def rows(comparison: Comparison) -> list[tuple[str, ...]]:
     """One row of text per model and measure, lags in time steps."""
     return [
-        (model.name, model.cell, _measure(name), lag(reach, reach.lag50), lag(reach, reach.lag1))
+        (model.name, model.cell, _measure(name), lag_words(reach, reach.lag50), lag_words(reach, reach.lag1))
         for model in comparison.models
         for name, reach in model.reaches.items()
     ]
-
-
-def lag(reach: Reach, value: float | None) -> str:
-    """A lag to a tenth of a time step; where the curve never falls so far, that it is beyond the last one measured."""
-    return f"> {reach.lags[-1]}" if value is None else f"{value:.1f}"
 
 
 def plain(comparison: Comparison) -> str:

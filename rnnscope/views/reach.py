@@ -37,3 +37,8 @@ def _curve(subject: Subject, measure: str, curve: Reach) -> Lines:
     dash = DASHES[(DASHES.index(subject.style.dash) + turn) % len(DASHES)]
     style = replace(subject.style, dash=dash, width=subject.style.width * 0.7**turn)
     return Lines(curve.lags, curve.mean[None], (f"{subject.name}, {words}",), (style,), curve.low[None], curve.high[None])
+
+
+def lag_words(reach: Reach, lag: float | None) -> str:
+    """A lag to a tenth of a time step; where the curve never falls so far, that it is beyond the last one measured."""
+    return f"> {reach.lags[-1]}" if lag is None else f"{lag:.1f}"

@@ -1,0 +1,109 @@
+"""Several runs side by side: the same sequences, the same limits, one plot of their reaches, one table."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QSettings, Qt
+
+from rnnscope.core.comparison import compare
+from rnnscope.core.formats import load
+from rnnscope.figures.numbers import save_numbers
+from rnnscope.views.plot import Heatmap
+
+
+@pytest.fixture
+def three(window, loaded, saved):
+    """Elman, LSTM and RWA on the same task, and a GRU on another."""
+    loaded(saved("elman"), saved("lstm"), saved("rwa", units=4), saved("gru", length=20))
+    return window
+
+
+def test_runs_of_one_task_stand_side_by_side_on_the_same_sequences(three):
+    assert [run.name for run in three.session.shown] == ["elman", "lstm", "rwa"]
+    plot = three.views["hidden"].canvas.plot
+    assert plot.columns == 3
+    inputs = [run.trace.inputs for run in three.session.shown]
+    assert all((array == inputs[0]).all() for array in inputs)
+    gradients = list(three.views["gradient"].canvas.plot.panels)
+    assert len({(panel.y.low, panel.y.high) for panel in gradients}) == 1
+    maps = [mark for panel in plot.panels for mark in panel.marks if isinstance(mark, Heatmap)]
+    assert len({(mark.low, mark.high) for mark in maps}) == 1
+
+
+def test_the_table_gives_the_lags_that_compare_gives(three, tmp_path):
+    models = {name: load(tmp_path / f"{name}.safetensors") for name in ("elman", "lstm", "rwa")}
+    comparison = compare(models)
+    table = three.lags.table
+    assert table.rowCount() == 3
+    for row, model in enumerate(comparison.models):
+        assert table.item(row, 0).text() == model.name
+        reach = model.reaches["state_jacobian"]
+        expected = "> 11" if reach.lag50 is None else f"{reach.lag50:.1f}"
+        assert table.item(row, 1).text() == expected
+        np.testing.assert_array_equal(three.session.shown[row].reaches["state_jacobian"].mean, reach.mean)
+    assert table.item(0, 3).text() == "–", "an Elman cell has no gates"
+
+
+def test_unticking_takes_a_run_out_and_choosing_another_task_shows_that_task(three):
+    three.panel.list.item(1).setCheckState(Qt.CheckState.Unchecked)
+    assert [run.name for run in three.session.shown] == ["elman", "rwa"]
+    assert three.views["hidden"].canvas.plot.columns == 2
+    three.panel.list.setCurrentRow(3)
+    assert [run.name for run in three.session.shown] == ["gru"]
+    assert three.session.cursor.time_steps == 20
+    assert three.lags.table.rowCount() == 1
+
+
+def test_all_reaches_are_in_one_plot_and_its_numbers_in_the_csv(three, tmp_path, qtbot):
+    plot = three.views["reach"].plot()
+    (panel,) = plot.panels
+    assert [name for mark in panel.marks for name in mark.names][:2] == ["elman, gradient", "lstm, gradient"]
+    figure, numbers = tmp_path / "reach.svg", tmp_path / "reach.csv"
+    three.session.export(plot, figure, {"width_mm": 120}, numbers)
+    qtbot.waitUntil(lambda: not three.session.busy, timeout=30_000)
+    again = tmp_path / "again.csv"
+    save_numbers(plot, again)
+    assert numbers.read_bytes() == again.read_bytes()
+    assert b"<svg" in figure.read_bytes()[:1000]
+
+
+@pytest.mark.parametrize("suffix", ["pdf", "svg", "png"])
+def test_every_view_can_be_exported(three, tmp_path, qtbot, suffix):
+    for name, dock in three.views.items():
+        three.session.export(dock.plot(), tmp_path / f"{name}.{suffix}", {"width_mm": 89})
+    qtbot.waitUntil(lambda: not three.session.busy, timeout=120_000)
+    assert sorted(path.stem for path in tmp_path.glob(f"*.{suffix}")) == sorted(three.views)
+
+
+def test_an_export_that_cannot_be_written_is_told_in_one_line(three, tmp_path, qtbot):
+    with qtbot.waitSignal(three.session.worker.refused, timeout=30_000) as refused:
+        three.session.export(three.views["reach"].plot(), tmp_path / "none" / "a.pdf", {"width_mm": 120})
+    assert "none" in refused.args[0]
+    qtbot.waitUntil(lambda: not three.session.busy, timeout=10_000)
+
+
+def test_theme_layout_and_size_are_remembered(open_window):
+    first = open_window()
+    first.set_theme("light")
+    first.docks["error"].show()
+    first.docks["attention"].hide()
+    first.panel.form._model["units"].setValue(17)
+    first.resize(700, 750)
+    first.close()
+    assert QSettings().value("theme") == "light"
+    second = open_window()
+    assert second.theme.name == "light"
+    assert not second.docks["attention"].isVisible()
+    assert second.docks["error"].isVisible()
+    assert second.panel.form.values()["units"] == 17
+    second.reset_layout()
+    assert second.docks["attention"].isVisible()
+
+
+def test_the_theme_repaints_the_plots(three):
+    three.set_theme("light")
+    light = three.views["hidden"].canvas.grab().toImage().pixelColor(2, 2).name()
+    three.set_theme("dark")
+    dark = three.views["hidden"].canvas.grab().toImage().pixelColor(2, 2).name()
+    assert (light, dark) == ("#ffffff", "#15181c")

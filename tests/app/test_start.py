@@ -1,0 +1,107 @@
+"""The start: what is imported when, what is said where no window can be opened, and the demonstration offscreen."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from PySide6.QtCore import QSettings
+
+from rnnscope.app import preflight
+from rnnscope.cli import main as command
+
+PAINTED = """
+import json, sys
+from PySide6.QtWidgets import QApplication
+from rnnscope.app import main
+application = main.make_application()
+window = main.make_window()
+window.show()
+window.grab()
+heavy = [name for name in ("torch", "pyqtgraph", "matplotlib", "sklearn", "pydantic") if name in sys.modules]
+print(json.dumps(heavy))
+main.close(window)
+"""
+
+
+def _environment(tmp_path, **more):
+    kept = {
+        name: value for name, value in os.environ.items() if name not in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
+    }
+    return kept | {"XDG_CONFIG_HOME": str(tmp_path / "config"), "OMP_NUM_THREADS": "1"} | more
+
+
+def test_the_bare_window_is_painted_before_anything_heavy_is_imported(tmp_path):
+    environment = _environment(tmp_path, QT_QPA_PLATFORM="offscreen")
+    done = subprocess.run(
+        [sys.executable, "-c", PAINTED], capture_output=True, text=True, env=environment, timeout=60, check=True
+    )
+    assert json.loads(done.stdout) == []
+
+
+def test_without_a_display_one_line_says_so_and_nothing_aborts(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "rnnscope"], capture_output=True, text=True, env=_environment(tmp_path), timeout=60
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("rnnscope: no display")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_display_that_does_not_answer_is_named(tmp_path):
+    environment = _environment(tmp_path, DISPLAY=":4711")
+    done = subprocess.run([sys.executable, "-m", "rnnscope"], capture_output=True, text=True, env=environment, timeout=60)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "DISPLAY=:4711" in done.stderr or "is missing" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        ("libEGL.so.1: cannot open shared object file", "libEGL.so.1 that Qt needs is missing; install it, on Debian and "
+         "Ubuntu: apt-get install libegl1"),
+        ("libxcb-icccm.so.4: cannot open shared object file", "apt-get install libxcb-icccm4"),
+        ("libxkbcommon-x11.so.0: cannot open", "apt-get install libxkbcommon-x11-0"),
+        ("libstrange.so.9: cannot open", "the system library libstrange.so.9 that Qt needs is missing; install the package"),
+        ("something else", "Qt cannot be loaded: something else"),
+    ],
+)  # fmt: skip
+def test_a_missing_library_is_named_with_its_package(error, expected):
+    assert expected in preflight._sentence(error)
+
+
+def test_demo_without_a_display_writes_figures_window_and_table(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "rnnscope", "demo"],
+        capture_output=True, text=True, env=_environment(tmp_path), cwd=tmp_path, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    folder = tmp_path / "rnnscope-demo"
+    assert {path.name for path in folder.iterdir()} == {"comparison.pdf", "comparison.png", "window.png", "lags.md"}
+    assert (folder / "comparison.pdf").read_bytes().startswith(b"%PDF")
+    table = (folder / "lags.md").read_text()
+    assert all(f"| {cell}-adding |" in table for cell in ("elman", "lstm", "gru", "rwa"))
+
+
+def test_an_unreadable_form_in_the_settings_is_forgotten(settings, open_window):
+    QSettings().setValue("form", {"cell": "perceptron"})
+    window = open_window()
+    assert window.panel.form.values()["cell"] in window.panel.form.catalogue.cells
+    assert QSettings().value("form") is None
+
+
+def test_the_command_line_opens_files_in_the_window(monkeypatch, saved):
+    opened = []
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)  # typer puts one of its own there
+    monkeypatch.setattr("rnnscope.app.main.run", lambda files: opened.extend(files) or 0)
+    path = saved("lstm")
+    monkeypatch.setattr(sys, "argv", ["rnnscope", "open", str(path)])
+    with pytest.raises(SystemExit) as ended:
+        command()
+    assert ended.value.code == 0
+    assert opened == [path]

@@ -1,0 +1,222 @@
+"""Training live: frames, pause, stop, going on, closing meanwhile; and what goes wrong on the worker."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QMessageBox
+
+from rnnscope.core.formats import load
+from rnnscope.core.model import Model
+from rnnscope.core.tasks import Adding
+from rnnscope.core.training import train
+
+
+@pytest.fixture
+def form(window):
+    """The form, set to a small quick training."""
+
+    def fill(**values):
+        form = window.panel.form
+        wanted = form.values() | {"cell": "lstm", "units": 5, "task_settings": {"length": 8}, "cell_settings": {}}
+        wanted["training"] = {"iterations": 10, "batch": 4, "device": "cpu"}
+        wanted["training"] |= {name: values.pop(name) for name in list(values) if name in form._training}
+        form.set_values(wanted | values)
+        return form.configuration()
+
+    return fill
+
+
+def press(qtbot, button):
+    """Click a button that must be enabled."""
+    assert button.isEnabled()
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+
+
+def train_to_the_end(window, qtbot):
+    """Press Train and wait until the training has ended and everything after it."""
+    with qtbot.waitSignal(window.session.worker.ended, timeout=30_000):
+        press(qtbot, window.panel.train_button)
+    idle(window, qtbot)
+
+
+def idle(window, qtbot):
+    """Wait until nothing is under way."""
+    qtbot.waitUntil(lambda: not window.session.busy, timeout=30_000)
+
+
+def test_ten_iterations_live(window, form, qtbot):
+    configuration = form()
+    enabled, traces = [], []
+    window.session.state.connect(lambda: enabled.append(window.panel.form.isEnabled()))
+    window.session.changed.connect(lambda: traces.append(window.session.current.trace))
+    train_to_the_end(window, qtbot)
+    assert False in enabled, "what cannot be changed while training is visibly so"
+    first = traces[0]
+    run = window.session.current
+    expected = Model(configuration)
+    losses = [float(update.loss) for update in train(expected)]
+    np.testing.assert_array_equal(run.history.loss, np.array(losses, np.float32))
+    assert (run.trace.signals["hidden"] != first.signals["hidden"]).any()
+    assert run.unsaved
+    assert "*" in window.panel.list.item(0).text()
+    assert run.reaches
+    assert window.views["loss"].canvas.plot.panels is not None
+    assert len(next(window.views["loss"].canvas.plot.panels).marks) == 1
+    assert window.panel.form.isEnabled()
+    assert not window.panel.stop_button.isEnabled()
+
+
+def test_pause_holds_go_on_continues_and_stop_keeps_what_was_learned(window, form, qtbot):
+    form(iterations=100_000)
+    press(qtbot, window.panel.train_button)
+    run = _first_losses(window, qtbot)
+    press(qtbot, window.panel.pause_button)
+    qtbot.waitUntil(lambda: not window.session.worker.outstanding, timeout=10_000)
+    window.session._on_look()
+    held = len(run.history)
+    qtbot.wait(150)
+    assert len(run.history) == held
+    assert "paused" in window.panel.status.text()
+    press(qtbot, window.panel.pause_button)
+    qtbot.waitUntil(lambda: len(run.history) > held, timeout=10_000)
+    press(qtbot, window.panel.stop_button)
+    idle(window, qtbot)
+    assert held < len(run.history) < 100_000
+    assert window.panel.status.text() == "Not training"
+
+
+def test_a_run_can_be_trained_on(window, form, qtbot):
+    form()
+    train_to_the_end(window, qtbot)
+    window.panel.train_on()
+    idle(window, qtbot)
+    assert [len(run.history) for run in window.session.runs] == [20]
+
+
+def test_save_and_load_bring_back_weights_and_history(window, form, qtbot, tmp_path):
+    form()
+    train_to_the_end(window, qtbot)
+    run = window.session.current
+    path = tmp_path / "kept.safetensors"
+    window.session.save(run, path)
+    idle(window, qtbot)
+    assert not run.unsaved
+    np.testing.assert_array_equal(load(path).history.loss, run.history.loss)
+    window.open([path])
+    idle(window, qtbot)
+    again = window.session.runs[1]
+    np.testing.assert_array_equal(again.trace.signals["cell"], run.trace.signals["cell"])
+
+
+def test_a_model_can_be_loaded_while_another_trains(window, form, saved, qtbot):
+    form(iterations=100_000)
+    press(qtbot, window.panel.train_button)
+    training = _first_losses(window, qtbot)
+    window.open([saved("gru")])
+    qtbot.waitUntil(lambda: len(window.session.runs) == 2, timeout=10_000)
+    before = len(training.history)
+    qtbot.waitUntil(lambda: len(training.history) > before, timeout=10_000)
+    press(qtbot, window.panel.stop_button)
+    idle(window, qtbot)
+
+
+def test_closing_while_training_asks_and_ends_the_thread(window, form, qtbot, monkeypatch):
+    form(iterations=100_000)
+    press(qtbot, window.panel.train_button)
+    _first_losses(window, qtbot)
+    answers = [QMessageBox.StandardButton.Cancel, QMessageBox.StandardButton.Discard]
+    asked = []
+
+    def answer(parent, title, text, *buttons):
+        asked.append(text)
+        return answers[len(asked) - 1]
+
+    monkeypatch.setattr(QMessageBox, "question", answer)
+    assert not window.close()
+    assert window.session.worker.isRunning()
+    assert window.close()
+    assert not window.session.worker.isRunning()
+    assert len(asked) == 2
+    assert "lstm-adding" in asked[0]
+
+
+def test_an_exception_on_the_worker_is_shown_with_its_traceback_and_the_window_lives_on(window, form, qtbot, monkeypatch):
+    form()
+    draw = Adding.draw
+
+    def broken(task, random, batch):
+        if batch == 4:
+            raise RuntimeError("the disk of dreams is full")
+        return draw(task, random, batch)
+
+    monkeypatch.setattr(Adding, "draw", broken)
+    with qtbot.waitSignal(window.session.worker.failed, timeout=10_000):
+        press(qtbot, window.panel.train_button)
+    idle(window, qtbot)
+    assert window.session.training is None
+    assert window.messages.isVisible()
+    monkeypatch.undo()
+    train_to_the_end(window, qtbot)
+    assert len(window.session.runs[-1].history) == 10
+
+
+def test_the_traceback_is_behind_the_details_button(window, qtbot):
+    window.session.worker.failed.emit("RuntimeError: x", "Traceback: the details")
+    press(qtbot, window.messages.details_button)
+    assert window.messages.details.toPlainText() == "Traceback: the details"
+    assert not window.messages.details.isHidden()
+
+
+def test_divergence_pauses_names_the_iteration_and_keeps_the_last_good_weights(window, form, qtbot, tmp_path):
+    form(
+        cell="elman",
+        cell_settings={"nonlinearity": "relu"},
+        task_settings={"length": 300},
+        learning_rate=10,
+        iterations=500,
+    )
+    with qtbot.waitSignal(window.session.worker.ended, timeout=30_000) as ended:
+        press(qtbot, window.panel.train_button)
+    idle(window, qtbot)
+    run = window.session.current
+    _, how = ended.args
+    assert f"at iteration {len(run.history) + 1}" in how
+    assert how in window.messages.label.text()
+    assert np.isfinite(run.history.loss).all()
+    path = tmp_path / "diverged.safetensors"
+    window.session.save(run, path)
+    idle(window, qtbot)
+    assert all(parameter.isfinite().all() for parameter in load(path).parameters())
+
+
+def test_wrong_settings_are_refused_at_the_form_by_name(window, form):
+    form()
+    editors = window.panel.form
+    editors._model["units"].setValue(0)
+    assert editors.problem_label.text() == "units: expected greater than or equal to 1; got 0"
+    assert not window.panel.train_button.isEnabled()
+    editors._model["units"].setValue(4)
+    assert not editors.problem
+    assert window.panel.train_button.isEnabled()
+    editors._task_fields["length"].setValue(0)
+    assert "length" in editors.problem_label.text()
+    editors._task_fields["length"].setValue(10)
+    editors._training["learning_rate"].setText("")
+    assert "learning_rate" in editors.problem_label.text()
+
+
+def test_a_device_that_is_not_there_is_refused_in_one_line(window, form, qtbot):
+    form(device="mps")
+    with qtbot.waitSignal(window.session.worker.refused, timeout=10_000) as refused:
+        press(qtbot, window.panel.train_button)
+    assert refused.args[0].startswith("device: mps is not available")
+    idle(window, qtbot)
+    assert window.session.runs == []
+    assert window.panel.train_button.isEnabled()
+
+
+def _first_losses(window, qtbot):
+    qtbot.waitUntil(lambda: bool(window.session.training and len(window.session.training.history)), timeout=20_000)
+    return window.session.training

@@ -1,0 +1,130 @@
+"""The commands compare and figure, run as from a shell."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+
+from rnnscope import cli
+from rnnscope.core.comparison import compare
+from rnnscope.core.formats import load, save
+from rnnscope.views import VIEWS
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Run the command line: (*arguments) -> exit status, stdout, stderr."""
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["rnnscope", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        return ended.value.code, *capsys.readouterr()
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory, make_model):
+    """A folder with lstm, elman and rwa for one task, and a digits model."""
+    folder = tmp_path_factory.mktemp("models")
+    for cell in ("lstm", "elman", "rwa"):
+        save(make_model(cell, length=8, iterations=20), folder / f"{cell}.safetensors")
+    save(make_model("gru", "digits"), folder / "digits.safetensors")
+    return folder
+
+
+def test_compare_prints_a_table(run, saved):
+    status, out, err = run("compare", saved / "lstm.safetensors", saved / "elman.safetensors", "--sequences", 3)
+    assert (status, err) == (0, "")
+    header, *rows = (line.split("  ") for line in out.splitlines())
+    assert header[0] == "run"
+    assert [row[0].strip() for row in rows] == ["lstm", "lstm", "elman"]
+
+
+def test_compare_json_is_one_document_of_the_documented_shape(run, saved, tmp_path):
+    files = [saved / "lstm.safetensors", saved / "elman.safetensors"]
+    status, out, err = run("compare", *files, "--json", "--sequences", 3, "--out", tmp_path / "reach.pdf")
+    assert (status, err) == (0, "")
+    assert out.count("\n") == 1
+    lstm, elman = json.loads(out)["models"]
+    assert (lstm["name"], lstm["cell"], lstm["task"]) == ("lstm", "lstm", "adding")
+    assert set(lstm["measures"]) == {"state_jacobian", "direct_weight"}
+    assert set(elman["measures"]) == {"state_jacobian"}
+    for measure in (*lstm["measures"].values(), *elman["measures"].values()):
+        assert set(measure) == {"lags", "mean", "low", "high", "lag50", "lag1"}
+        assert measure["lags"] == list(range(8))
+        assert len(measure["mean"]) == len(measure["low"]) == len(measure["high"]) == 8
+    measured = compare({"lstm": load(files[0])}, sequences=3).models[0].reaches["state_jacobian"]
+    np.testing.assert_allclose(lstm["measures"]["state_jacobian"]["mean"], measured.mean)
+    assert (tmp_path / "reach.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_compare_saves_only_what_is_asked(run, saved, tmp_path):
+    assert run("compare", saved / "lstm.safetensors", "--sequences", 2)[0] == 0
+    assert list(tmp_path.iterdir()) == []
+    assert run("compare", saved / "lstm.safetensors", "--sequences", 2, "--numbers", tmp_path / "n.csv")[0] == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["n.csv"]
+    assert len((tmp_path / "n.csv").read_text().splitlines()) == 1 + 2 * 8
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_figure_saves_every_view_of_models_side_by_side(run, saved, tmp_path, view):
+    out, numbers = tmp_path / "figure.svg", tmp_path / "numbers.csv"
+    files = [saved / f"{cell}.safetensors" for cell in ("lstm", "elman", "rwa")]
+    status, printed, err = run("figure", *files, "--view", view, "--out", out, "--numbers", numbers, "--width", 120)
+    assert (status, err) == (0, "")
+    assert printed == f"{out}: {view} of lstm, elman, rwa\n"
+    text = out.read_text(encoding="utf-8")
+    assert 'width="340' in text
+    assert all(f">{name}" in text for name in ("lstm", "elman", "rwa"))
+    assert len(numbers.read_text().splitlines()) > 20
+
+
+def test_figure_takes_the_cursor(run, saved, tmp_path):
+    where = ("--time-step", 5, "--sequence", 7, "--unit", 2, "--height", 60)
+    status, _, err = run("figure", saved / "lstm.safetensors", "--view", "attention", "--out", tmp_path / "a.svg", *where)
+    assert (status, err) == (0, "")
+    text = (tmp_path / "a.svg").read_text(encoding="utf-8")
+    assert "t\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}5" in text
+    assert ">unit 2<" in text
+
+
+LSTM, DIGITS = "lstm.safetensors", "digits.safetensors"
+
+
+@pytest.mark.parametrize(
+    ("command", "files", "options", "named"),
+    [
+        ("figure", [LSTM], ["--view", "nope", "--out", "x.pdf"], "--view: expected one of input, hidden,"),
+        ("figure", [LSTM], ["--view", "loss", "--out", "x.jpg"], "x.jpg: expected a name that ends in .pdf, .svg, .png"),
+        ("figure", [LSTM, DIGITS], ["--view", "loss", "--out", "x.pdf"], "digits: made for the task digits"),
+        ("figure", [LSTM, "none.safetensors"], ["--view", "loss", "--out", "x.pdf"], "there is no such file"),
+        ("figure", [LSTM], ["--view", "loss", "--out", "x.pdf", "--width", "3"], "width: expected 20 to 500 mm"),
+        ("figure", [LSTM], ["--view", "loss", "--out", "x.pdf", "--height", "999"], "height: expected 20 to 500 mm"),
+        ("figure", [LSTM], ["--view", "loss", "--out", "x.pdf", "--dpi", "9"], "dpi: expected 50 to 1200"),
+        ("figure", [LSTM], ["--view", "loss", "--out", "x.pdf", "--time-step", "9"], "--time-step: expected 1 to 8"),
+        ("figure", [LSTM], ["--view", "loss", "--out", "x.pdf", "--time-step", "0"], "--time-step: expected 1 to 8"),
+        ("figure", [LSTM], ["--view", "loss", "--out", "x.pdf", "--sequence", "8"], "--sequence: expected 0 to 7"),
+        ("figure", [LSTM], ["--view", "loss", "--out", "x.pdf", "--unit", "3"], "--unit: expected 0 to 2"),
+        ("figure", [LSTM], ["--view", "loss", "--out", "no/x.pdf"], "its folder does not exist"),
+        ("figure", [LSTM], ["--view", "loss", "--out", "x.pdf", "--numbers", "no/x.csv"], "its folder does not exist"),
+        ("figure", [LSTM], ["--view", "loss"], "--out"),
+        ("compare", [LSTM, DIGITS], ["--out", "x.pdf"], "compare models of one task"),
+        ("compare", [LSTM], ["--json", "--out", "x"], "no ending"),
+        ("compare", [LSTM], ["--sequences", "0"], "--sequences"),
+        ("compare", [], [], "files"),
+    ],
+)
+def test_what_is_wrong_is_one_line_and_nothing_is_written(
+    run, saved, tmp_path, monkeypatch, command, files, options, named
+):
+    monkeypatch.chdir(tmp_path)
+    status, out, err = run(command, *(saved / file for file in files), *options)
+    assert status not in (0, None)
+    assert out == ""
+    assert err.startswith("rnnscope: ")
+    assert err.count("\n") == 1
+    assert named in err
+    assert list(tmp_path.iterdir()) == []
