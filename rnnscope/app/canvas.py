@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pyqtgraph as pg
-from PySide6.QtGui import QColor
+from PySide6.QtCore import QRectF
+from PySide6.QtGui import QColor, QPainter, QPixmap
 from PySide6.QtWidgets import QWidget
 
 from rnnscope.app.cursor import Cursor
@@ -21,6 +22,7 @@ class Canvas(pg.GraphicsLayoutWidget):
         self.plot: Plot | None = None
         self._panels: list[PanelItem] = []
         self._structure: tuple | None = None
+        self._picture: QPixmap | None = None
         self.ci.layout.setContentsMargins(0, 0, 0, 0)
         self.ci.layout.setSpacing(0)
         self.set_theme(theme)
@@ -41,11 +43,30 @@ class Canvas(pg.GraphicsLayoutWidget):
             self._structure = structure
         for item, panel in zip(self._panels, plot.panels, strict=True):
             item.update(panel)
+        self._repaint()
 
-    def move(self) -> None:
-        """Follow the cursor without drawing anything else again."""
+    def follow(self) -> None:
+        """Show where the cursor is now; the plots below it are not painted again."""
+        self.viewport().update()
+
+    def paintEvent(self, event) -> None:
+        """Paint the plots once into a picture, and the cursor with its values over it each time."""
+        view = self.viewport()
+        if self._picture is None or self._picture.deviceIndependentSize().toSize() != view.size():
+            self._picture = QPixmap(view.size() * view.devicePixelRatio())
+            self._picture.setDevicePixelRatio(view.devicePixelRatio())
+            painter = QPainter(self._picture)
+            self.render(painter, QRectF(view.rect()), view.rect())
+            painter.end()
+        painter = QPainter(view)
+        painter.drawPixmap(0, 0, self._picture)
         for item in self._panels:
-            item.move()
+            item.paint_cursor(painter)
+        painter.end()
+
+    def _repaint(self) -> None:
+        self._picture = None
+        self.viewport().update()
 
     def _build(self, plot: Plot) -> None:
         self.ci.clear()
@@ -81,3 +102,4 @@ class Canvas(pg.GraphicsLayoutWidget):
     def _on_zoomed(self) -> None:
         for item in self._panels:
             item.zoom()
+        self._repaint()

@@ -72,12 +72,14 @@ class MainWindow(QMainWindow):
 
     def build(self) -> None:
         """Add the docks: this imports pyqtgraph."""
+        from rnnscope.app.draw_queue import DrawQueue
         from rnnscope.app.lag_table import LagTable
         from rnnscope.app.view_dock import ViewDock
         from rnnscope.views import VIEWS
 
         right = Qt.DockWidgetArea.RightDockWidgetArea
-        self.views = {name: ViewDock(name, self.session.cursor, self.theme, self.session.subjects, self) for name in VIEWS}
+        session, queue = self.session, DrawQueue(self)
+        self.views = {name: ViewDock(name, session.cursor, self.theme, queue, session.subjects, self) for name in VIEWS}
         self.lags = LagTable(self.session, self)
         self.docks = {**self.views, "lags": self.lags}
         beside = {"reach": "loss", "lags": "reach"}
@@ -308,7 +310,7 @@ class MainWindow(QMainWindow):
 
     def _on_changed(self) -> None:
         for dock in getattr(self, "views", {}).values():
-            dock.refresh()
+            dock.ask()
         run = self.session.current
         if run:
             configuration = run.configuration

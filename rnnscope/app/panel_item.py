@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import QRectF, Qt
-from PySide6.QtGui import QColor, QFont, QPainterPath, QPen
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QFont, QPainter, QPainterPath, QPen
 
 from rnnscope.app.cursor import Cursor
 from rnnscope.app.theme import TEXT_PIXELS, TICK_PIXELS, Theme, palette
@@ -103,13 +104,10 @@ class PanelItem:
         self.items = [_make(mark, self.box, theme) for mark in panel.marks]
         for value, name in panel.y.levels:
             self._add_level(_log(value) if panel.y.log else value, name)
-        self.line = pg.InfiniteLine(angle=90, pen=pg.mkPen(theme.text, width=1))
-        self.line.setVisible(self.box.of_time and bool(panel.marks))
         self.empty = pg.TextItem(panel.empty, color=theme.faint, anchor=(0, 0.5))
         self.empty.setFont(_font(TEXT_PIXELS))
         self.empty.setVisible(bool(panel.empty))
-        for item in (self.line, self.empty):
-            self.box.addItem(item, ignoreBounds=True)
+        self.box.addItem(self.empty, ignoreBounds=True)
         self._limits: tuple | None = None
 
     @staticmethod
@@ -132,16 +130,19 @@ class PanelItem:
             item.update(mark, panel.y.log)
         self._set_limits(panel)
         self.side.update_from(panel)
-        self.move()
 
-    def move(self) -> None:
-        """Follow the cursor: one line, and the values under it."""
-        if self.box.of_time:
-            self.line.setPos(self.cursor.position.time_step)
-        self.head.values = self._values()
-        self.head.update()
+    def paint_cursor(self, painter: QPainter) -> None:
+        """Draw what follows the cursor, in scene coordinates: one line, and the values under it."""
+        self.head.paint_values(painter, self.values())
+        if not (self.box.of_time and self.panel.marks):
+            return
+        area = self.box.sceneBoundingRect()
+        x = self.box.mapViewToScene(QPointF(self.cursor.position.time_step, 0)).x()
+        if area.left() <= x <= area.right():
+            painter.setPen(QPen(QColor(self.theme.text), 1))
+            painter.drawLine(QPointF(x, area.top()), QPointF(x, area.bottom()))
 
-    def _values(self) -> list[tuple[str, str, str]]:
+    def values(self) -> list[tuple[str, str, str]]:
         """Name, value under the cursor and colour of everything in the panel; names alone where the axis is not time."""
         position = self.cursor.position
         found = []
@@ -198,13 +199,13 @@ class Head(pg.GraphicsWidget):
         self.theme = theme
         self.title = self.symbol = ""
         self.colour = theme.text
-        self.values: list[tuple[str, str, str]] = []
+        self._taken = 0.0  # pixels the name needs
         self.setFixedHeight(16)
 
     def paint(self, painter, option, widget=None):
-        """Write from both ends; names, then values, that find no room are left out."""
+        """Write the name and the symbol."""
         rect = self.rect().adjusted(AXIS_WIDTH, 0, -8, 0)
-        start, middle = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, Qt.AlignmentFlag.AlignVCenter
+        start = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
         font = _font(TEXT_PIXELS)
         painter.setFont(font)
         painter.setPen(QColor(self.colour))
@@ -213,19 +214,24 @@ class Head(pg.GraphicsWidget):
         painter.setFont(font)
         painter.setPen(QColor(self.theme.faint))
         taken += painter.drawText(rect.adjusted(taken, 0, 0, 0), start, self.symbol).width() + 16
-        font.setItalic(False)
-        painter.setFont(font)
+        self._taken = taken
+
+    def paint_values(self, painter: QPainter, values: list[tuple[str, str, str]]) -> None:
+        """Write (name, value, colour) from the right, in scene coordinates; what finds no room is left out."""
+        rect = self.sceneBoundingRect().adjusted(AXIS_WIDTH, 0, -8, 0)
+        painter.setFont(_font(TEXT_PIXELS))
         metrics = painter.fontMetrics()
-        words = [" ".join(filter(None, (name, value))) for name, value, _ in self.values]
-        if sum(metrics.horizontalAdvance(text) + 16 for text in words) > rect.width() - taken:
-            words = [value for _, value, _ in self.values]
-        while words and sum(metrics.horizontalAdvance(text) + 16 for text in words) > rect.width() - taken:
+        words = [" ".join(filter(None, (name, value))) for name, value, _ in values]
+        if sum(metrics.horizontalAdvance(text) + 16 for text in words) > rect.width() - self._taken:
+            words = [value for _, value, _ in values]
+        while words and sum(metrics.horizontalAdvance(text) + 16 for text in words) > rect.width() - self._taken:
             words.pop()
         right = rect.right()
-        for text, (_, _, colour) in reversed(list(zip(words, self.values, strict=False))):
+        for text, (_, _, colour) in reversed(list(zip(words, values, strict=False))):
             width = metrics.horizontalAdvance(text)
             painter.setPen(QColor(colour))
-            painter.drawText(QRectF(right - width, rect.top(), width + 1, rect.height()), middle, text)
+            at = QRectF(right - width, rect.top(), width + 1, rect.height())
+            painter.drawText(at, Qt.AlignmentFlag.AlignVCenter, text)
             right -= width + 16
 
 
@@ -339,6 +345,7 @@ def _axis(side: str, box: pg.ViewBox, theme: Theme) -> pg.AxisItem:
     return axis
 
 
+@cache
 def _font(pixels: float) -> QFont:
     font = QFont(pg.QtWidgets.QApplication.font())
     font.setPixelSize(round(pixels))

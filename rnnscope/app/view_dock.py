@@ -10,8 +10,9 @@ from PySide6.QtWidgets import QDockWidget, QWidget
 
 from rnnscope.app.canvas import Canvas
 from rnnscope.app.cursor import Cursor
+from rnnscope.app.draw_queue import DrawQueue
 from rnnscope.app.theme import Theme
-from rnnscope.views import FOLLOWS_TIME, VIEWS, Plot, Subject
+from rnnscope.views import DRAWN_FROM, FOLLOWS_TIME, VIEWS, Plot, Subject
 
 TITLES = {
     "input": "Input",
@@ -33,47 +34,75 @@ class ViewDock(QDockWidget):
 
     export_wanted = Signal(str)
 
-    def __init__(self, view: str, cursor: Cursor, theme: Theme, subjects: Callable[[], Sequence[Subject]], parent: QWidget):
+    def __init__(
+        self,
+        view: str,
+        cursor: Cursor,
+        theme: Theme,
+        queue: DrawQueue,
+        subjects: Callable[[], Sequence[Subject]],
+        parent: QWidget,
+    ):
         super().__init__(TITLES.get(view, view.capitalize()), parent)
-        self.view, self.cursor, self._subjects = view, cursor, subjects
+        self.view, self.cursor, self._subjects, self._queue = view, cursor, subjects, queue
         self.setObjectName(f"view-{view}")
         self.canvas = Canvas(cursor, theme, view == "input", self)
         self.canvas.setMinimumHeight(LEAST_HEIGHT.get(view, 72))
         self.canvas.setAccessibleName(self.windowTitle())
         self.setWidget(self.canvas)
         self.setTitleBarWidget(QWidget(self))
-        self._stale = True
+        self._drawn: tuple | None = None
         export = QAction("Export this view…", self)
         export.triggered.connect(self._on_export)
         self.canvas.addAction(export)
         self.canvas.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
         cursor.moved.connect(self._on_moved)
-        cursor.chosen.connect(self.refresh)
+        cursor.chosen.connect(self._on_chosen)
         self.visibilityChanged.connect(self._on_visible)
 
     def plot(self) -> Plot:
         """The view of the shown runs at the cursor."""
         return VIEWS[self.view](self._subjects(), self.cursor.position)
 
+    def ask(self) -> None:
+        """Have what is new drawn soon."""
+        self._queue.ask(self.refresh)
+
     def refresh(self) -> None:
-        """Draw again, now or when next visible."""
-        self._stale = not self.isVisible()
-        if not self._stale:
-            self.canvas.draw(self.plot())
+        """Draw what is new; nothing while hidden."""
+        if not self.isVisible():
+            return
+        subjects = self._subjects()
+        drawn = self._what_is_drawn(subjects)
+        if drawn != self._drawn:
+            self._drawn = drawn
+            self.canvas.draw(VIEWS[self.view](subjects, self.cursor.position))
 
     def set_theme(self, theme: Theme) -> None:
         """Change colours."""
         self.canvas.set_theme(theme)
+        self._drawn = None
         self.refresh()
 
+    def _what_is_drawn(self, subjects: Sequence[Subject]) -> tuple:
+        """Everything the Plot depends on; frozen values are compared by identity, and kept so that it stays theirs."""
+        source, here = DRAWN_FROM.get(self.view, "trace"), self.cursor.position
+        at = here if self.view in FOLLOWS_TIME else (here.sequence,) if source == "trace" else ()
+        return at, [(subject.name, subject.style, getattr(subject, source)) for subject in subjects]
+
     def _on_moved(self) -> None:
+        if self.isVisible():
+            self.canvas.follow()
         if self.view in FOLLOWS_TIME:
-            self.refresh()
-        elif self.isVisible():
-            self.canvas.move()
+            self.ask()
+
+    def _on_chosen(self) -> None:
+        if self.isVisible():
+            self.canvas.follow()
+        self.ask()
 
     def _on_visible(self, visible: bool) -> None:
-        if visible and self._stale:
+        if visible:
             self.refresh()
 
     def _on_export(self) -> None:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import torch
+import numpy as np
 
 from rnnscope.core.memory import MEASURES
 from rnnscope.core.model import Model
@@ -53,6 +53,7 @@ def compare(models: Mapping[str, Model] | list[Model], inputs=None, *, sequences
         inputs, lengths = batch.inputs, batch.lengths
     else:
         lengths = None
+    inputs = np.asarray(inputs) if not hasattr(inputs, "shape") else inputs
     for name, model in models.items():
         if model.cell.inputs != inputs.shape[-1]:
             raise ValueError(
@@ -64,16 +65,17 @@ def compare(models: Mapping[str, Model] | list[Model], inputs=None, *, sequences
 
 def reaches(model: Model, inputs, lengths=None) -> dict[str, Reach]:
     """All measures that have a meaning for `model`, on inputs (T, B, I) with (B,) lengths: measure -> Reach."""
-    inputs = torch.as_tensor(inputs).to(model.cell.weight_x)
-    if lengths is None:
-        lengths = torch.full((inputs.shape[1],), len(inputs)).numpy()
     measured = {name: measure(model, inputs, lengths) for name, measure in MEASURES.items()}
     return {name: reach for name, reach in measured.items() if reach is not None}
 
 
 def _measure(name: str, model: Model, inputs, lengths) -> Compared:
     configuration = model.configuration
-    return Compared(name, configuration.cell, configuration.task, reaches(model, inputs, lengths))
+    try:
+        measured = reaches(model, inputs, lengths)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
+    return Compared(name, configuration.cell, configuration.task, measured)
 
 
 def _as_table(model: Compared) -> dict:

@@ -24,7 +24,8 @@ class Model(nn.Module):
         self.history = History()
         task = configuration.task_settings
         self.cell = CELLS[configuration.cell](task.inputs, configuration.units, configuration.cell_settings)
-        self.readout = nn.Linear(configuration.units, task.outputs)
+        with torch.random.fork_rng(devices=()):
+            self.readout = nn.Linear(configuration.units, task.outputs)
         if not self.cell.weight_x.is_meta:
             self._initialise(torch.Generator().manual_seed(configuration.training.seed))
 

@@ -10,6 +10,7 @@ from rnnscope.core.cells.cell import Cell, Values
 from rnnscope.core.engines import ENGINES
 from rnnscope.core.losses import LOSSES, total
 from rnnscope.core.model import Model
+from rnnscope.core.sequences import as_tensor, sequences_for
 from rnnscope.core.trace import Trace
 
 
@@ -23,11 +24,10 @@ def record(model: Model, inputs, targets=None, *, weights=None, lengths=None) ->
     lengths  (B,) time steps of each sequence, T by default; what lies behind a sequence's end is NaN in the Trace
     Raises ValueError that names the argument whose shape does not fit. The model keeps its weights, mode and gradients.
     """
-    inputs = _inputs(model, inputs)
-    steps, batch = inputs.shape[:2]
-    lengths = _lengths(lengths, steps, batch)
+    inputs, lengths, within = sequences_for(model, inputs, lengths)
+    steps, batch = within.shape
     if targets is not None:
-        targets, weights = _targets(model, targets, weights, lengths, steps, batch)
+        targets, weights = _targets(model, targets, weights, lengths, within)
     wanted = targets is not None
     states_wanted = model.cell.states
     taps = {name: inputs.new_zeros(steps, batch, model.cell.units).requires_grad_(wanted) for name in states_wanted}
@@ -38,7 +38,7 @@ def record(model: Model, inputs, targets=None, *, weights=None, lengths=None) ->
         if wanted:
             loss = LOSSES[model.task.loss](outputs, targets)
             counted = total(torch.where(weights > 0, loss, 0), weights)
-            raw = torch.autograd.grad(counted, list(taps.values()))
+            raw = torch.autograd.grad(counted, list(taps.values()), materialize_grads=True)
             states = {name: value.detach() for name, value in run.states.items()}
             gradients = state_norms(model.cell, states, dict(zip(taps, raw, strict=True)))
     return _trace(model, inputs, outputs, run.signals, lengths, targets, loss, gradients)
@@ -69,28 +69,10 @@ def _norm(parts) -> Tensor:
     return sum(part.double().square().sum(-1) for part in parts).sqrt()
 
 
-def _inputs(model: Model, inputs) -> Tensor:
-    weight = model.cell.weight_x
-    inputs = torch.as_tensor(inputs).detach().to(weight.device, weight.dtype)
-    if inputs.ndim == 2:
-        inputs = inputs[:, None]
-    if inputs.ndim != 3 or inputs.shape[2] != model.cell.inputs or 0 in inputs.shape:
-        raise ValueError(
-            f"inputs: expected (time steps, sequences, {model.cell.inputs}), none of them 0; got {tuple(inputs.shape)}"
-        )
-    return inputs
-
-
-def _lengths(lengths, steps: int, batch: int) -> np.ndarray:
-    lengths = np.full(batch, steps) if lengths is None else np.asarray(lengths)
-    if lengths.shape != (batch,) or lengths.min() < 1 or lengths.max() > steps:
-        raise ValueError(f"lengths: expected {batch} numbers from 1 to {steps}; got {lengths.tolist()!r:.80}")
-    return lengths
-
-
-def _targets(model, targets, weights, lengths, steps, batch) -> tuple[Tensor, Tensor]:
-    dtype = model.readout.weight.dtype
-    targets = torch.as_tensor(targets).detach().to(model.device)
+def _targets(model, targets, weights, lengths, within) -> tuple[Tensor, Tensor]:
+    """Targets and weights for every time step, both 0 behind the end of a sequence."""
+    dtype, (steps, batch) = model.readout.weight.dtype, within.shape
+    targets = as_tensor(targets).detach().to(model.device)
     classes = model.task.loss != "mean_squared_error"
     whole = (steps, batch) if classes else (steps, batch, model.task.outputs)
     each_step = targets.shape == whole
@@ -101,10 +83,11 @@ def _targets(model, targets, weights, lengths, steps, batch) -> tuple[Tensor, Te
     if weights is None:
         t = np.arange(steps)[:, None]
         weights = t < lengths if each_step else t == lengths - 1
-    weights = torch.as_tensor(weights).detach().to(model.device, dtype)
+    weights = as_tensor(weights).detach().to(model.device, dtype)
     if weights.shape != (steps, batch):
         raise ValueError(f"weights: expected {(steps, batch)}; got {tuple(weights.shape)}")
-    return targets, weights
+    targets = torch.where(within if classes else within[..., None], targets, 0)
+    return targets, torch.where(within, weights, 0)
 
 
 def _trace(model, inputs, outputs, signals, lengths, targets, loss, gradients) -> Trace:
@@ -116,7 +99,7 @@ def _trace(model, inputs, outputs, signals, lengths, targets, loss, gradients) -
         signals=kept,
         legend=dict(model.cell.signals),
         lengths=lengths,
-        targets=None if targets is None else targets.cpu().numpy(),
+        targets=None if targets is None else targets.cpu().numpy().copy(),
         loss=None if loss is None else _to_numpy({"loss": loss}, behind)["loss"],
         gradients=_to_numpy(gradients or {}, behind),
     )

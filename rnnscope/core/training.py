@@ -65,7 +65,7 @@ def train(model: Model) -> Iterator[Update]:
     for iteration in range(1, settings.iterations + 1):
         batch = on_device(model.task.draw(random, settings.batch), device)
         optimiser.zero_grad()
-        loss = total(loss_of(model(batch.inputs), batch.targets), batch.weights)
+        loss = total(loss_of(model(batch.inputs.to(parameters[0].dtype)), batch.targets), batch.weights)
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(parameters, settings.clip)
         guard.watch(iteration, loss.detach(), norm)

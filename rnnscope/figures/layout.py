@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from rnnscope.figures.theme import HEAD_SIZE, TEXT_SIZE, TICK_SIZE
 from rnnscope.figures.ticks import fitted, number, ticks
 from rnnscope.figures.words import clean, line_height, shorten, width, wrap
@@ -62,34 +64,44 @@ def arrange(plot: Plot, width_mm: float, height_mm: float | None) -> Layout:
     if not any(plot.panels):
         raise ValueError("plot: it has no panels; open or train a model first")
     plot = _with_limits(plot)
-    columns = range(plot.columns)
-    gutters = [_gutter(plot, c) for c in columns]
-    side = max(_side(panel, width_mm / len(columns)) for panel in plot.panels)
-    panel_width = (width_mm - 2 * EDGE - sum(gutters) - len(columns) * side) / len(columns)
-    if panel_width < NARROWEST:
-        least = width_mm + (NARROWEST - panel_width) * len(columns)
-        raise ValueError(
-            f"width: {width_mm:g} mm is too narrow for {len(columns)} side by side; about {math.ceil(least)} needed"
-        )
-    lefts = [EDGE + sum(gutters[: c + 1]) + c * (panel_width + side) for c in columns]
+    lefts, panel_width, side = _across(plot, width_mm)
     tops = [_words_above(row, panel_width, side) for row in plot.rows]
-    head = line_height(HEAD_SIZE) + 1.2 if plot.heads else 0.0
-    foot = TICK + line_height(TICK_SIZE) + line_height(TEXT_SIZE)
-    fixed = 2 * EDGE + head + sum(above for _, above, _ in tops) + BETWEEN * (len(plot.rows) - 1) + foot
-    body = _body(plot, panel_width) if height_mm is None else (height_mm - fixed) / len(plot.rows)
-    if body < LOWEST:
-        least = fixed + LOWEST * len(plot.rows)
-        raise ValueError(f"height: {height_mm:g} mm is too low for what stands on it; at least {math.ceil(least)} needed")
-    places, y = [], EDGE + head
+    y, below, body = _down(plot, [above for _, above, _ in tops], panel_width, height_mm)
+    places = []
     for r, (row, (words, above, beside)) in enumerate(zip(plot.rows, tops, strict=True)):
         for c, panel in enumerate(row):
             if panel is not None:
-                titles, legend = words[c]
                 at = (lefts[c], y + above, panel_width, body, side)
                 shown = (not panel.empty and _labelled(plot, c), not panel.empty and _is_last(plot, r, c))
-                places.append(Place(panel, *at, titles, legend, beside, above, *shown))
+                places.append(Place(panel, *at, *words[c], beside, above, *shown))
         y += above + body + BETWEEN
-    return Layout(width_mm, fixed + body * len(plot.rows), tuple(places), tuple(lefts), panel_width, side)
+    return Layout(width_mm, y - BETWEEN + below, tuple(places), tuple(lefts), panel_width, side)
+
+
+def _across(plot: Plot, width_mm: float) -> tuple[list[float], float, float]:
+    """Left edge of each column's panels, their width, and the width of the side to their right."""
+    columns = plot.columns
+    gutters = [_gutter(plot, c) for c in range(columns)]
+    side = max(_side(panel, width_mm / columns) for panel in plot.panels)
+    panel_width = (width_mm - 2 * EDGE - sum(gutters) - columns * side) / columns
+    if panel_width < NARROWEST:
+        least = math.ceil(width_mm + (NARROWEST - panel_width) * columns)
+        raise ValueError(f"width: {width_mm:g} mm is too narrow for {columns} side by side; about {least} needed")
+    lefts = [EDGE + sum(gutters[: c + 1]) + c * (panel_width + side) for c in range(columns)]
+    return lefts, panel_width, side
+
+
+def _down(plot: Plot, above: list[float], panel_width: float, height_mm: float | None) -> tuple[float, float, float]:
+    """Where the first row begins, what the last one needs below it, and the height of a panel."""
+    head = EDGE + (line_height(HEAD_SIZE) + 1.2 if plot.heads else 0.0)
+    foot = EDGE + TICK + line_height(TICK_SIZE) + line_height(TEXT_SIZE)
+    rows = len(plot.rows)
+    fixed = head + sum(above) + BETWEEN * (rows - 1) + foot
+    body = _body(plot, panel_width) if height_mm is None else (height_mm - fixed) / rows
+    if body < LOWEST:
+        least = math.ceil(fixed + LOWEST * rows)
+        raise ValueError(f"height: {height_mm:g} mm is too low for what stands on it; at least {least} needed")
+    return head, foot, body
 
 
 def _with_limits(plot: Plot) -> Plot:
@@ -97,9 +109,17 @@ def _with_limits(plot: Plot) -> Plot:
 
 
 def _limited(panel: Panel) -> Panel:
-    lines = [mark for mark in panel.marks if isinstance(mark, Lines)]
-    x, y = fitted(panel.x, [mark.x for mark in lines]), fitted(panel.y, [mark.y for mark in lines])
-    return replace(panel, x=x, y=y)
+    """The panel with limits on both axes: its own, or those of its curves and the edges of its heatmaps."""
+    x, y = [], []
+    for mark in panel.marks:
+        if isinstance(mark, Heatmap):
+            units, steps = mark.values.shape
+            x.append(np.array([0.5, steps + 0.5]))
+            y.append(np.array([-0.5, units - 0.5]))
+        else:
+            x.append(mark.x)
+            y.append(mark.y)
+    return replace(panel, x=fitted(panel.x, x), y=fitted(panel.y, y))
 
 
 def _gutter(plot: Plot, column: int) -> float:

@@ -24,6 +24,7 @@ VIEWS: dict[str, Callable[[Sequence[Subject], Position], Plot]] = {
     "reach": reach,
 }
 
+DRAWN_FROM = {"loss": "history", "reach": "reaches"}  # what of a Subject a view draws; the others draw its trace
 FOLLOWS_TIME = frozenset({"input", "attention"})  # views whose Plot depends on the cursor's time step
 
-__all__ = ["FOLLOWS_TIME", "VIEWS", "Plot", "Position", "Subject"]
+__all__ = ["DRAWN_FROM", "FOLLOWS_TIME", "VIEWS", "Plot", "Position", "Subject"]

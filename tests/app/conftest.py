@@ -15,6 +15,7 @@ from PySide6.QtCore import QCoreApplication, QEvent, QSettings, QThread, QTimer
 from PySide6.QtWidgets import QApplication
 
 from rnnscope.app import main
+from rnnscope.app.draw_queue import DrawQueue
 from rnnscope.core.configuration import Configuration
 from rnnscope.core.formats import save
 from rnnscope.core.model import Model
@@ -84,9 +85,16 @@ def loaded(window, qtbot):
     def load(*paths):
         window.open(paths)
         qtbot.waitUntil(lambda: not window.session.busy, timeout=30_000)
+        drawn(window, qtbot)
         return window.session.runs
 
     return load
+
+
+def drawn(window, qtbot):
+    """Wait until every dock shows what there is to show."""
+    queue = window.findChild(DrawQueue)
+    qtbot.waitUntil(lambda: not queue.waiting, timeout=10_000)
 
 
 @pytest.fixture(autouse=True)

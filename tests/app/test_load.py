@@ -34,7 +34,7 @@ def test_what_is_read_out_is_the_trace_s_own_value(window, loaded, saved):
     window.session.cursor.move(7)
     window.session.cursor.choose(sequence=2, unit=4)
     (panel,) = window.views["hidden"].canvas._panels
-    shown = {name: text for name, text, _ in panel.head.values}
+    shown = {name: text for name, text, _ in panel.values()}
     value = run.trace.signals["hidden"][6, 2, 4]
     assert shown == {"h[4]": f"{value:.3g}".replace("-", "−")}
 

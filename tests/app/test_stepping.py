@@ -109,10 +109,11 @@ def test_hidden_docks_are_drawn_when_they_are_shown(scope):
     assert dock.canvas.plot.title == "Loss per time step"
 
 
-def test_another_sequence_draws_again(scope):
+def test_another_sequence_draws_again(scope, qtbot):
     before = scope.views["input"].canvas.plot
     scope.transport.sequence.setValue(3)
     assert scope.session.cursor.position.sequence == 2
+    qtbot.waitUntil(lambda: scope.views["input"].canvas.plot is not before, timeout=2000)
     after = scope.views["input"].canvas.plot
     trace = scope.session.current.trace
     (panel,) = after.panels

@@ -113,6 +113,7 @@ LSTM, DIGITS = "lstm.safetensors", "digits.safetensors"
         ("figure", [LSTM], ["--view", "loss"], "--out"),
         ("compare", [LSTM, DIGITS], ["--out", "x.pdf"], "compare models of one task"),
         ("compare", [LSTM], ["--json", "--out", "x"], "no ending"),
+        ("compare", ["none.safetensors"], ["--out", "x.jpg"], "x.jpg: expected a name"),  # before anything is read
         ("compare", [LSTM], ["--sequences", "0"], "--sequences"),
         ("compare", [], [], "files"),
     ],

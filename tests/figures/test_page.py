@@ -4,6 +4,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
@@ -30,6 +31,18 @@ def _in_points(box):
     return Bbox(box.get_points() / 10)
 
 
+def assert_apart(found):
+    """Words of at least 5 points, inside the page, none over another."""
+    page = _in_points(found[0][0].get_figure().bbox)
+    for text, box in found:
+        assert text.get_fontsize() >= 5, text.get_text()
+        assert page.x0 <= box.x0 < box.x1 <= page.x1, text.get_text()
+        assert page.y0 <= box.y0 < box.y1 <= page.y1, text.get_text()
+    for (one, a), (other, b) in combinations(found, 2):
+        wide, high = min(a.x1, b.x1) - max(a.x0, b.x0), min(a.y1, b.y1) - max(a.y0, b.y0)
+        assert wide < 0.3 or high < 1.0, f"{one.get_text()!r} over {other.get_text()!r} by {wide:.1f} x {high:.1f}"
+
+
 def _hidden_ticks(axes):
     for axis in (axes.xaxis, axes.yaxis):
         for tick in (*axis.get_major_ticks(), *axis.get_minor_ticks()):
@@ -41,15 +54,8 @@ def _hidden_ticks(axes):
 @pytest.mark.parametrize(("view", "runs", "width"), PAGES)
 def test_words_stand_apart_inside_the_page_and_are_large_enough(plots, view, runs, width):
     found = words(paint(plots[view, runs], width))
-    page = _in_points(found[0][0].get_figure().bbox)
     assert len(found) >= (2 if plots[view, runs].rows[0][0].empty else 4)
-    for text, box in found:
-        assert text.get_fontsize() >= 5, text.get_text()
-        assert page.x0 <= box.x0 < box.x1 <= page.x1, text.get_text()
-        assert page.y0 <= box.y0 < box.y1 <= page.y1, text.get_text()
-    for (one, a), (other, b) in combinations(found, 2):
-        wide, high = min(a.x1, b.x1) - max(a.x0, b.x0), min(a.y1, b.y1) - max(a.y0, b.y0)
-        assert wide < 0.3 or high < 1.0, f"{one.get_text()!r} over {other.get_text()!r} by {wide:.1f} x {high:.1f}"
+    assert_apart(found)
 
 
 @pytest.mark.parametrize(("view", "runs", "width"), PAGES)
@@ -89,6 +95,19 @@ def test_heatmaps_are_one_image_with_the_values_as_they_are(plots):
         assert image.get_clim() == (mark.low, mark.high)
         assert image.get_interpolation() == "nearest"
         assert tuple(image.get_extent()) == (0.5, mark.values.shape[1] + 0.5, -0.5, mark.values.shape[0] - 0.5)
+
+
+def test_unit_0_is_at_the_bottom_and_the_first_time_step_at_the_left():
+    mark = Heatmap(np.array([[-1.0, 0.0], [0.0, 1.0]]), -1, 1, "signed", "h")
+    figure = paint(Plot("p", ((Panel("t", Axis("time"), Axis("unit"), (mark,)),),)), 60)
+    figure.set_dpi(72)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    pixels = np.asarray(canvas.buffer_rgba())[::-1] / 255  # from the bottom
+    panel = figure.axes[0].get_window_extent()
+    for share_x, share_y, value in ((0.25, 0.25, 0.0), (0.75, 0.25, 0.5), (0.75, 0.75, 1.0)):
+        colour = pixels[int(panel.y0 + share_y * panel.height), int(panel.x0 + share_x * panel.width)]
+        assert colour[:3] == pytest.approx(palette("signed")(value)[:3], abs=0.01)
 
 
 def test_curves_are_the_plots_values_in_the_runs_style(plots):
@@ -166,7 +185,7 @@ def test_any_name_of_a_run_fits(name):
     figure = paint(Plot("p", ((Panel("t", x, y, (lines,)),),), ((name, Style("#009E73")),)), 40)
     found = words(figure)
     assert max(box.x1 for _, box in found) <= figure.bbox.x1 / 10
-    assert all("\n" not in text.get_text() for text, _ in found)
+    assert all("\n" not in text.get_text() and not text.get_parse_math() for text, _ in found)
 
 
 @pytest.mark.parametrize(("page", "named"), [((30, None), "width"), ((183, 20), "height")])
@@ -175,7 +194,7 @@ def test_a_page_too_small_for_its_panels_is_refused_with_a_size_that_does(plots,
         paint(plots["gates", 3], *page)
     needed = float(str(error.value).removesuffix(" needed").rsplit(" ", 1)[1])
     larger = (needed + 3, None) if named == "width" else (183, needed)
-    assert paint(plots["gates", 3], *larger).axes
+    assert_apart(words(paint(plots["gates", 3], *larger)))
 
 
 def test_a_plot_without_panels_is_refused():

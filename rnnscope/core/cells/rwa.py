@@ -88,11 +88,12 @@ class RWA(Cell):
 
     def derived(self, signals: Values) -> Values:
         """Weights of the newest moment and of all before it: alpha + retention = 1."""
-        log_mass = signals["running_maximum"] + torch.log(signals["denominator"])
-        before = torch.cat([torch.full_like(log_mass[:1], -math.inf), log_mass[:-1]])
-        log_write, log_retention = signals["attention_logit"] - log_mass, before - log_mass
+        maximum, log_d = signals["running_maximum"], torch.log(signals["denominator"])
+        log_write = signals["attention_logit"] - maximum - log_d  # never by way of the mass, whose digits the maximum eats
+        before = torch.full_like(log_d[:1], -math.inf)
+        log_retention = torch.cat([before, -maximum.diff(dim=0) - log_d.diff(dim=0)]).clamp(max=0)
         return {
-            "log_mass": log_mass,
+            "log_mass": maximum + log_d,
             "newest_weight": torch.exp(log_write),
             "retention": torch.exp(log_retention),
             "log_retention": log_retention,

@@ -13,15 +13,19 @@ FORMATS = {".safetensors": safetensors_file}
 
 def load(path: str | Path) -> Model:
     """Read a model file of any format in FORMATS. Raises FileProblem in one sentence."""
-    path = Path(path)
-    if path.suffix.lower() not in FORMATS:
-        raise FileProblem(path, f"expected a file that ends in {' or '.join(FORMATS)}, got {path.suffix or 'no ending'}")
-    return FORMATS[path.suffix.lower()].load(path)
+    return _format(path).load(path)
 
 
 def save(model: Model, path: str | Path) -> None:
-    """Write a model in rnnscope's own format, whole or not at all. Raises OSError."""
-    safetensors_file.save(model, path)
+    """Write a model in the format of its suffix, whole or not at all. Raises FileProblem for another suffix, OSError."""
+    _format(path).save(model, path)
+
+
+def _format(path: str | Path):
+    suffix = Path(path).suffix
+    if suffix.lower() not in FORMATS:
+        raise FileProblem(path, f"expected a file that ends in {' or '.join(FORMATS)}, got {suffix or 'no ending'}")
+    return FORMATS[suffix.lower()]
 
 
 __all__ = ["FORMATS", "FileProblem", "load", "save"]

@@ -95,6 +95,7 @@ def _configuration(path: Path, metadata: dict[str, str]) -> Configuration:
 def _check_tensors(path: Path, model: Model, file) -> None:
     expected = {name: list(value.shape) for name, value in model.state_dict().items()}
     present = set(file.keys())
+    precisions = {}
     for name, shape in expected.items():
         if name not in present:
             raise FileProblem(path, f"tensor {name} of shape {shape} is missing")
@@ -103,5 +104,18 @@ def _check_tensors(path: Path, model: Model, file) -> None:
             raise FileProblem(path, f"tensor {name}: expected shape {shape}, got {piece.get_shape()}")
         if piece.get_dtype() not in ("F32", "F64"):
             raise FileProblem(path, f"tensor {name}: expected F32 or F64, got {piece.get_dtype()}")
+        precisions.setdefault(piece.get_dtype(), name)
+    if len(precisions) > 1:
+        raise FileProblem(path, f"expected one precision, got {' and '.join(f'{k} in {n}' for k, n in precisions.items())}")
+    _check_history(path, present, file)
     if unknown := present - set(expected) - set(HISTORY):
         raise FileProblem(path, f"it holds tensors that the configuration does not ask for: {', '.join(sorted(unknown))}")
+
+
+def _check_history(path: Path, present: set[str], file) -> None:
+    curves = {name: file.get_slice(name) for name in HISTORY if name in present}
+    found = {name: (curve.get_dtype(), curve.get_shape()) for name, curve in curves.items()}
+    alike = {tuple(shape) for _, shape in found.values()}
+    floats = all(kind in ("F32", "F64") and len(shape) == 1 for kind, shape in found.values())
+    if found and (len(found) < len(HISTORY) or len(alike) > 1 or not floats):
+        raise FileProblem(path, f"its history: expected {' and '.join(HISTORY)} of one length in F32, got {found}")

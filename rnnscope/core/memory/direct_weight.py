@@ -10,14 +10,16 @@ from rnnscope.core.engines import ENGINES
 from rnnscope.core.memory.state_jacobian import by_lag
 from rnnscope.core.model import Model
 from rnnscope.core.reach import Reach
+from rnnscope.core.sequences import sequences_for
 
 
-def direct_weight(model: Model, inputs: torch.Tensor, lengths: np.ndarray) -> Reach | None:
+def direct_weight(model: Model, inputs, lengths=None) -> Reach | None:
     """Share of the memory at T-k that is left at T on the direct path, averaged over units; None for a cell without gates.
 
     LSTM: product of the forget gates since. GRU: product of the update gates. RWA: the attention that still lies on the
     moments up to T-k, which is D_(T-k) / D_T and the derivative of the average on its direct path. All exact.
     """
+    inputs, lengths, _ = sequences_for(model, inputs, lengths)
     with torch.no_grad():
         signals = ENGINES["reference"](model.cell, inputs, record=True).signals
     if "log_retention" not in signals:

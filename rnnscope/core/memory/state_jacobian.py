@@ -9,19 +9,22 @@ from rnnscope.core.engines import ENGINES
 from rnnscope.core.model import Model
 from rnnscope.core.reach import Reach
 from rnnscope.core.recording import in_coordinates
+from rnnscope.core.sequences import sequences_for
 
 PROBES = 8
 
 
-def state_jacobian(model: Model, inputs: torch.Tensor, lengths: np.ndarray) -> Reach:
+def state_jacobian(model: Model, inputs, lengths=None) -> Reach:
     """Norm of the Jacobian of the last full state with respect to the full state k time steps before.
 
     Random Gaussian probes v from a fixed seed: E |v^T J|^2 is the squared Frobenius norm of J (Hutchinson 1990). Each curve
     is divided by its value at lag 0, where J is the identity; over sequences the mean is geometric, because norms multiply
     along time (Pascanu, Mikolov and Bengio 2013). States are taken in the cell's own coordinates.
+    inputs (T, B, I) and lengths (B,) as in `sequences_for`. Raises ValueError when states or gradients overflow.
     """
     cell = model.cell
-    steps, batch = inputs.shape[:2]
+    inputs, lengths, within = sequences_for(model, inputs, lengths)
+    steps, batch = within.shape
     taps = {name: inputs.new_zeros(steps, batch, cell.units).requires_grad_() for name in cell.states}
     random = torch.Generator().manual_seed(0)
     last, each = torch.as_tensor(lengths - 1), torch.arange(batch)
@@ -32,11 +35,16 @@ def state_jacobian(model: Model, inputs: torch.Tensor, lengths: np.ndarray) -> R
         squares = torch.zeros(steps, batch, dtype=torch.float64)
         for _ in range(PROBES):
             probes = [torch.randn(value.shape, generator=random).to(value) for value in end.values()]
-            raw = torch.autograd.grad(list(end.values()), list(taps.values()), probes, retain_graph=True)
+            raw = torch.autograd.grad(
+                list(end.values()), list(taps.values()), probes, retain_graph=True, materialize_grads=True
+            )
             pulled = in_coordinates(cell, states, dict(zip(taps, raw, strict=True)))
             squares += sum(value.double().square().sum(-1) for value in pulled.values()).cpu()
     norms = squares.sqrt().numpy()
-    return Reach.from_sequences("state_jacobian", by_lag(norms / norms[last, each], lengths))
+    curves = by_lag(norms / norms[last, each], lengths)
+    if not np.isfinite(curves[by_lag(within.cpu().numpy(), lengths) == 1]).all():
+        raise ValueError("its states or their gradients overflow on these sequences, so nothing can be measured")
+    return Reach.from_sequences("state_jacobian", curves)
 
 
 def by_lag(values: np.ndarray, lengths: np.ndarray) -> np.ndarray:
