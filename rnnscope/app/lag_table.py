@@ -51,14 +51,14 @@ class LagTable(QDockWidget):
         self.table.setRowCount(len(rows))
         for r, (run, row) in enumerate(zip(runs, rows, strict=True)):
             for column, text in enumerate(row):
-                old = self.table.item(r, column)
-                if old is not None and old.text() == text and column:
+                old, colour = self.table.item(r, column), QColor(run.style.colour)
+                if old is not None and old.text() == text and (column or old.foreground().color() == colour):
                     continue
                 item = QTableWidgetItem(text)
                 if column:
                     item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
                 else:
-                    item.setForeground(QColor(run.style.colour))
+                    item.setForeground(colour)
                 self.table.setItem(r, column, item)
 
 

@@ -141,7 +141,8 @@ class SetupPanel(QWidget):
     def _on_changed(self) -> None:
         self._show_progress()
         for row, run in enumerate(self.session.runs[: self.list.count()]):
-            self.list.item(row).setText(_words(run))
+            if (item := self.list.item(row)).text() != _words(run):
+                item.setText(_words(run))
 
     def _on_listed(self) -> None:
         session = self.session

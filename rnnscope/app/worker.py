@@ -21,7 +21,7 @@ from rnnscope.views.plot import Plot
 
 PROBE = 8  # sequences of the fixed batch that is traced
 LEAST_PERIOD = 0.05  # seconds between frames
-TRACE_SHARE = 0.06  # of the worker's time may go into traces while it trains
+TRACE_SHARE = 0.04  # of the worker's time may go into traces while it trains
 
 
 @dataclass(frozen=True, eq=False)

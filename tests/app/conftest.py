@@ -79,22 +79,23 @@ def window(open_window):
 
 
 @pytest.fixture
-def loaded(window, qtbot):
+def drawn(window, qtbot):
+    """Wait until every dock shows what there is to show."""
+    queue = window.findChild(DrawQueue)
+    return lambda: qtbot.waitUntil(lambda: not queue.waiting, timeout=10_000)
+
+
+@pytest.fixture
+def loaded(window, drawn, qtbot):
     """Load models into the window and wait until they are measured."""
 
     def load(*paths):
         window.open(paths)
         qtbot.waitUntil(lambda: not window.session.busy, timeout=30_000)
-        drawn(window, qtbot)
+        drawn()
         return window.session.runs
 
     return load
-
-
-def drawn(window, qtbot):
-    """Wait until every dock shows what there is to show."""
-    queue = window.findChild(DrawQueue)
-    qtbot.waitUntil(lambda: not queue.waiting, timeout=10_000)
 
 
 @pytest.fixture(autouse=True)

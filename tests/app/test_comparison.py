@@ -45,9 +45,10 @@ def test_the_table_gives_the_lags_that_compare_gives(three, tmp_path):
     assert table.item(0, 3).text() == "–", "an Elman cell has no gates"
 
 
-def test_unticking_takes_a_run_out_and_choosing_another_task_shows_that_task(three):
+def test_unticking_takes_a_run_out_and_choosing_another_task_shows_that_task(three, drawn):
     three.panel.list.item(1).setCheckState(Qt.CheckState.Unchecked)
     assert [run.name for run in three.session.shown] == ["elman", "rwa"]
+    drawn()
     assert three.views["hidden"].canvas.plot.columns == 2
     three.panel.list.setCurrentRow(3)
     assert [run.name for run in three.session.shown] == ["gru"]

@@ -29,10 +29,11 @@ def test_a_loaded_model_is_traced_measured_and_drawn(window, loaded, saved):
     assert window.heading.text() == "lstm  ·  adding  ·  6 units"
 
 
-def test_what_is_read_out_is_the_trace_s_own_value(window, loaded, saved):
+def test_what_is_read_out_is_the_trace_s_own_value(window, loaded, saved, drawn):
     (run,) = loaded(saved("rwa"))
     window.session.cursor.move(7)
     window.session.cursor.choose(sequence=2, unit=4)
+    drawn()
     (panel,) = window.views["hidden"].canvas._panels
     shown = {name: text for name, text, _ in panel.values()}
     value = run.trace.signals["hidden"][6, 2, 4]
@@ -84,9 +85,10 @@ def test_a_file_that_cannot_be_read_is_named_and_changes_nothing(window, loaded,
     qtbot.waitUntil(lambda: not window.session.busy, timeout=10_000)
 
 
-def test_removing_the_last_run_leaves_an_empty_window_that_works(window, loaded, saved):
+def test_removing_the_last_run_leaves_an_empty_window_that_works(window, loaded, saved, drawn):
     loaded(saved("lstm"))
     window._on_remove()
+    drawn()
     assert window.session.current is None
     assert window.views["hidden"].canvas._panels == []
     assert loaded(saved("gru"))[0].name == "gru"
