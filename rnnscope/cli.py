@@ -23,7 +23,6 @@ app = typer.Typer(
 )
 
 Files = Annotated[list[Path], typer.Argument(help="Model files (.safetensors).", show_default=False)]
-File = Annotated[Path, typer.Argument(help="A model file (.safetensors).", show_default=False)]
 
 
 def main() -> None:
@@ -77,8 +76,8 @@ def demo() -> None:
 @app.command()
 def train(
     out: Annotated[Path, typer.Option(help="Where to save the model (.safetensors).")],
-    cell: Annotated[str, typer.Option(help="elman, lstm, gru or rwa.")] = "lstm",
-    task: Annotated[str, typer.Option(help="adding, copy, length or digits.")] = "adding",
+    cell: Annotated[str, typer.Option(help="Name of a cell; `rnnscope info` lists them.")] = "lstm",
+    task: Annotated[str, typer.Option(help="Name of a task; `rnnscope info` lists them.")] = "adding",
     length: Annotated[int | None, typer.Option(help="Length of the task, where it has one.")] = None,
     units: Annotated[int, typer.Option(help="Hidden units.")] = 64,
     iterations: Annotated[int, typer.Option(help="Optimiser updates.")] = 2000,
@@ -186,15 +185,41 @@ def _train_and_save(configuration: Configuration, out: Path) -> None:
 
 
 @app.command()
-def info(file: File) -> None:
-    """Say what a model file holds."""
+def info(
+    file: Annotated[Path | None, typer.Argument(help="A model file (.safetensors).", show_default=False)] = None,
+) -> None:
+    """Say what a model file holds; without FILE, what rnnscope knows and what it runs on."""
+    _print_rows(_what_there_is() if file is None else _what_it_holds(file))
+
+
+def _what_there_is() -> dict[str, str]:
+    import torch
+
+    from rnnscope import __version__
+    from rnnscope.core.cells import CELLS
+    from rnnscope.core.engines import ENGINES
+    from rnnscope.core.formats import FORMATS
+    from rnnscope.core.memory import MEASURES
+    from rnnscope.core.tasks import TASKS
+    from rnnscope.core.training import choose_device
+    from rnnscope.views import VIEWS
+
+    tables = {"cells": CELLS, "tasks": TASKS, "views": VIEWS, "measures": MEASURES, "engines": ENGINES, "files": FORMATS}
+    return {
+        "rnnscope": __version__,
+        **{name: ", ".join(table) for name, table in tables.items()},
+        "torch": f"{torch.__version__}, trains on {choose_device('auto')} unless told otherwise",
+    }
+
+
+def _what_it_holds(file: Path) -> dict[str, str]:
     from rnnscope.core.evaluation import score
     from rnnscope.core.formats import load
 
     model = load(file)
     configuration = model.configuration
     count = sum(parameter.numel() for parameter in model.parameters())
-    rows = {
+    return {
         "file": f"{file} ({file.stat().st_size / 1000:,.0f} kB)",
         "cell": f"{configuration.cell} ({model.cell.name}), {configuration.units} units, {count:,} parameters",
         "cell settings": _words(configuration.cell_settings),
@@ -206,6 +231,9 @@ def info(file: File) -> None:
         "baseline": f"{model.task.baseline:.4g} loss of a model that {model.task.baseline_words}",
         "signals": ", ".join(f"{name} ({signal.symbol})" for name, signal in model.cell.signals.items()),
     }
+
+
+def _print_rows(rows: dict[str, str]) -> None:
     width = max(map(len, rows))
     for name, value in rows.items():
         typer.echo(f"{name:<{width}}  {value}")
@@ -242,7 +270,7 @@ def compare(
 @app.command()
 def figure(
     files: Files,
-    view: Annotated[str, typer.Option(help="input, hidden, gates, attention, gradient, error, loss or reach.")],
+    view: Annotated[str, typer.Option(help="Name of a view; `rnnscope info` lists them.")],
     out: Annotated[Path, typer.Option(help="Where to save the figure (.pdf, .svg or .png).")],
     numbers: Annotated[Path | None, typer.Option(help="Also save its numbers as CSV.")] = None,
     width: Annotated[float, typer.Option(help="Width of the page in mm.")] = 183,

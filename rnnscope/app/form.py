@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, get_args, get_origin
 
-from PySide6.QtCore import QLocale, Signal
+from PySide6.QtCore import QLocale, Qt, Signal
 from PySide6.QtGui import QDoubleValidator
 from PySide6.QtWidgets import QComboBox, QFormLayout, QLabel, QLineEdit, QSpinBox, QWidget
 
@@ -27,6 +27,7 @@ class Form(QWidget):
         self._layout = QFormLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setVerticalSpacing(4)
+        self._layout.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         self._layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         self._section("Model")
         self.cell = self._choice("cell", catalogue.cells)
@@ -105,6 +106,7 @@ class Form(QWidget):
     def _row(self, rows: QFormLayout, name: str, editor: QWidget) -> None:
         label = QLabel(name, self)
         label.setFixedWidth(LABEL_WIDTH)
+        label.setMinimumHeight(editor.sizeHint().height())
         label.setBuddy(editor)
         editor.setMinimumWidth(48)
         rows.addRow(label, editor)

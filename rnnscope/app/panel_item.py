@@ -206,12 +206,10 @@ class Head(pg.GraphicsWidget):
         """Write the name and the symbol."""
         rect = self.rect().adjusted(AXIS_WIDTH, 0, -8, 0)
         start = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
-        font = _font(TEXT_PIXELS)
-        painter.setFont(font)
+        painter.setFont(_font(TEXT_PIXELS))
         painter.setPen(QColor(self.colour))
         taken = painter.drawText(rect, start, self.title).width() + 8
-        font.setItalic(True)
-        painter.setFont(font)
+        painter.setFont(_font(TEXT_PIXELS, italic=True))
         painter.setPen(QColor(self.theme.faint))
         taken += painter.drawText(rect.adjusted(taken, 0, 0, 0), start, self.symbol).width() + 16
         self._taken = taken
@@ -346,8 +344,9 @@ def _axis(side: str, box: pg.ViewBox, theme: Theme) -> pg.AxisItem:
 
 
 @cache
-def _font(pixels: float) -> QFont:
+def _font(pixels: float, italic: bool = False) -> QFont:
     font = QFont(pg.QtWidgets.QApplication.font())
+    font.setItalic(italic)
     font.setPixelSize(round(pixels))
     font.setFeature(QFont.Tag("tnum"), 1)
     return font

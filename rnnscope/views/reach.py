@@ -11,7 +11,7 @@ from rnnscope.views.scales import decades
 from rnnscope.views.subject import DASHES, Position, Subject
 
 WORDS = {"state_jacobian": ("gradient", 0), "direct_weight": ("gates alone", 1)}
-SYMBOL = "gradient solid, gates alone dashed"
+SYMBOL = "gradient, gates alone dashed"
 LEVELS = ((0.5, "50 %"), (0.01, "1 %"))
 
 

@@ -16,7 +16,7 @@ class Digits(Task):
     pixels as in Le, Jaitly and Hinton 2015. A fixed stratified split: 1,437 to train, 360 to test.
     """
 
-    name = "digits, pixel by pixel"
+    name = "digits by pixel"
     inputs = 1
     outputs = 10
     loss = "cross_entropy"
