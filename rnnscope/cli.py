@@ -277,7 +277,7 @@ def figure(
     height: Annotated[float | None, typer.Option(help="Height in mm; by default as the rows ask for.")] = None,
     dpi: Annotated[int, typer.Option(help="Resolution of heatmaps, and of a PNG.")] = 300,
     time_step: Annotated[int | None, typer.Option(help="Where the cursor stands, from 1; by default at the end.")] = None,
-    sequence: Annotated[int, typer.Option(help="Which of the probe's sequences, from 0.")] = 0,
+    sequence: Annotated[int, typer.Option(help="Which of the traced sequences, from 1.")] = 1,
     unit: Annotated[int, typer.Option(help="Which unit, from 0.")] = 0,
 ) -> None:
     """Save one view of models of one task, side by side."""
@@ -296,11 +296,12 @@ def figure(
 def _subjects(models: dict[str, Model], view: str, time_step: int | None, sequence: int, unit: int):
     """What the view draws, measured where it is "reach" and recorded otherwise, and the cursor."""
     from rnnscope.core.comparison import compare as measure
-    from rnnscope.figures.subjects import SEQUENCES, check_one_task, measured_subjects, subjects
+    from rnnscope.core.tasks.task import PROBE_SEQUENCES
+    from rnnscope.figures.subjects import check_one_task, measured_subjects, subjects
     from rnnscope.views import Position
 
     check_one_task(models)
-    _within("--sequence", sequence, 0, SEQUENCES - 1)
+    _within("--sequence", sequence, 1, PROBE_SEQUENCES)
     _within("--unit", unit, 0, min(model.configuration.units for model in models.values()) - 1)
     if view == "reach":
         return measured_subjects(models, measure(models)), Position()
@@ -308,7 +309,7 @@ def _subjects(models: dict[str, Model], view: str, time_step: int | None, sequen
     last = shown[0].trace.time_steps
     if time_step is not None:
         _within("--time-step", time_step, 1, last)
-    return shown, Position(time_step or last, sequence, unit)
+    return shown, Position(time_step or last, sequence - 1, unit)
 
 
 def _within(option: str, value: int, low: int, high: int) -> None:

@@ -11,7 +11,7 @@ from rnnscope.core.reach import Reach
 from rnnscope.views.reach import WORDS, lag_words
 
 COLUMNS = tuple(
-    (f"{words}\n{share}", measure, lag)
+    (f"{words.split()[0]}\n{share}", measure, lag)
     for measure, (words, _) in WORDS.items()
     for share, lag in (("50 %", "lag50"), ("1 %", "lag1"))
 )
@@ -29,7 +29,7 @@ class LagTable(QDockWidget):
         self.setTitleBarWidget(QWidget(self))
         self.table = QTableWidget(0, len(COLUMNS) + 1, self)
         self.table.setAccessibleName("Time steps back at which each run falls to 50 % and 1 %")
-        self.table.setHorizontalHeaderLabels(["falls to … after\ntime steps", *(words for words, _, _ in COLUMNS)])
+        self.table.setHorizontalHeaderLabels(["falls to … at\ntime steps back", *(words for words, _, _ in COLUMNS)])
         self.table.setMinimumWidth(WIDTH)
         self.table.verticalHeader().hide()
         self.table.verticalHeader().setDefaultSectionSize(22)

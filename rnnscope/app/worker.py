@@ -19,7 +19,6 @@ from rnnscope.app.mailbox import Frame, Mailbox
 from rnnscope.core.trace import Facts, History, Trace
 from rnnscope.views.plot import Plot
 
-PROBE = 8  # sequences of the fixed batch that is traced
 LEAST_PERIOD = 0.05  # seconds between frames
 TRACE_SHARE = 0.04  # of the worker's time may go into traces while it trains
 
@@ -47,10 +46,9 @@ class _Held:
 
     def trace(self) -> Trace:
         """Everything the model does on the probe."""
-        from rnnscope.core.recording import record
+        from rnnscope.core.recording import record_batch
 
-        batch = self.probe
-        return record(self.model, batch.inputs, batch.targets, weights=batch.weights, lengths=batch.lengths)
+        return record_batch(self.model, self.probe)
 
 
 @dataclass
@@ -210,7 +208,7 @@ class Worker(QThread):
         from rnnscope.core.cells import CELLS
 
         configuration = model.configuration
-        self._held[run] = held = _Held(model, model.task.evaluation().first(PROBE))
+        self._held[run] = held = _Held(model, model.task.probe())
         cell = list(CELLS).index(configuration.cell)
         facts = model.task.facts()
         self.arrived.emit(Arrival(run, name, configuration, facts, cell, model.history, held.trace(), path))

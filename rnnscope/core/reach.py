@@ -31,20 +31,22 @@ class Reach:
         return cls(measure, np.arange(len(curves)), np.exp(mean), np.exp(mean - spread), np.exp(mean + spread))
 
     def falls_to(self, share: float) -> float | None:
-        """The first lag at which the mean falls to `share` of lag 0 (log-linear between lags); None if it never does."""
+        """The lag at which the mean falls to `share` of lag 0 for good, log-linear between lags; None if it never does.
+
+        A curve may dip and recover (an LSTM's does, when most units forget and a few keep): what comes back was not lost.
+        """
         logs = np.log(self.mean / self.mean[0])
-        below = np.flatnonzero(logs <= np.log(share))
-        if not len(below):
+        k = np.flatnonzero(logs > np.log(share))[-1] + 1
+        if k == len(logs):
             return None
-        k = below[0]
         return float(k - (np.log(share) - logs[k]) / (logs[k - 1] - logs[k]))
 
     @property
     def lag50(self) -> float | None:
-        """Lag, in time steps, at which the mean has fallen to 50 %; None if it never does."""
+        """Lag, in time steps, beyond which the mean stays at or below 50 %; None if it never does."""
         return self.falls_to(0.5)
 
     @property
     def lag1(self) -> float | None:
-        """Lag, in time steps, at which the mean has fallen to 1 %; None if it never does."""
+        """Lag, in time steps, beyond which the mean stays at or below 1 %; None if it never does."""
         return self.falls_to(0.01)

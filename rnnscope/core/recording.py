@@ -11,6 +11,7 @@ from rnnscope.core.engines import ENGINES
 from rnnscope.core.losses import LOSSES, total
 from rnnscope.core.model import Model
 from rnnscope.core.sequences import as_tensor, sequences_for
+from rnnscope.core.tasks import Batch
 from rnnscope.core.trace import Trace
 
 
@@ -42,6 +43,11 @@ def record(model: Model, inputs, targets=None, *, weights=None, lengths=None) ->
             states = {name: value.detach() for name, value in run.states.items()}
             gradients = state_norms(model.cell, states, dict(zip(taps, raw, strict=True)))
     return _trace(model, inputs, outputs, run.signals, lengths, targets, loss, gradients)
+
+
+def record_batch(model: Model, batch: Batch) -> Trace:
+    """`record` on a Batch of arrays, as a task draws it."""
+    return record(model, batch.inputs, batch.targets, weights=batch.weights, lengths=batch.lengths)
 
 
 def state_norms(cell: Cell, states: Values, gradients: Values) -> Values:

@@ -8,22 +8,13 @@ from collections.abc import Mapping
 from rnnscope.core.cells import CELLS
 from rnnscope.core.comparison import Comparison
 from rnnscope.core.model import Model
-from rnnscope.core.recording import record
-from rnnscope.core.trace import Trace
+from rnnscope.core.recording import record_batch
 from rnnscope.views.subject import Style, Subject, style_of
-
-SEQUENCES = 8
 
 
 def subject(name: str, model: Model, again: int = 0) -> Subject:
     """One model as views see it, with its Trace; `again` counts the earlier runs of the same cell."""
-    return Subject(name, _style(model, again), model.task.facts(), model.history, probe(model))
-
-
-def probe(model: Model) -> Trace:
-    """Trace of the first sequences of the task's fixed evaluation batch."""
-    batch = model.task.evaluation().first(SEQUENCES)
-    return record(model, batch.inputs, batch.targets, weights=batch.weights, lengths=batch.lengths)
+    return Subject(name, _style(model, again), model.task.facts(), model.history, record_batch(model, model.task.probe()))
 
 
 def subjects(models: Mapping[str, Model]) -> list[Subject]:

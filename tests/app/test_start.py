@@ -10,7 +10,8 @@ import sys
 import pytest
 from PySide6.QtCore import QSettings
 
-from rnnscope.app import preflight
+import rnnscope
+from rnnscope.app import main, preflight
 from rnnscope.cli import main as command
 
 PAINTED = """
@@ -93,6 +94,21 @@ def test_an_unreadable_form_in_the_settings_is_forgotten(settings, open_window):
     window = open_window()
     assert window.panel.form.values()["cell"] in window.panel.form.catalogue.cells
     assert QSettings().value("form") is None
+
+
+def test_show_takes_models_paths_and_names(monkeypatch, saved):
+    opened = {}
+    monkeypatch.setattr(main, "run", lambda files, models: opened.update(files=files, models=models) or 0)
+    path = saved("lstm")
+    model = rnnscope.load(path)
+    assert rnnscope.show(model, path, mine=model) == 0
+    assert opened == {"files": [path], "models": {"lstm-adding 1": model, "mine": model}}
+
+
+def test_a_model_made_in_python_is_shown(window, saved, qtbot):
+    window.session.adopt("mine", rnnscope.load(saved("gru")))
+    qtbot.waitUntil(lambda: [run.name for run in window.session.runs] == ["mine"], timeout=10_000)
+    qtbot.waitUntil(lambda: not window.session.busy, timeout=10_000)
 
 
 def test_the_command_line_opens_files_in_the_window(monkeypatch, saved):

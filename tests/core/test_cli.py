@@ -7,8 +7,11 @@ import pytest
 
 from rnnscope import cli
 from rnnscope.core.cells import CELLS
-from rnnscope.core.formats import load
+from rnnscope.core.engines import ENGINES
+from rnnscope.core.formats import FORMATS, load
+from rnnscope.core.memory import MEASURES
 from rnnscope.core.tasks import TASKS
+from rnnscope.views import VIEWS
 
 
 @pytest.fixture
@@ -123,7 +126,13 @@ def test_info_refuses_in_one_line(run, tmp_path):
     assert f"{bad}: expected a safetensors file" in refused(run("info", bad))
     assert "missing.safetensors: there is no such file" in refused(run("info", tmp_path / "missing.safetensors"))
     assert str(tmp_path) in refused(run("info", tmp_path))
-    assert "file" in refused(run("info"))
+
+
+def test_info_without_a_file_lists_every_table(run):
+    status, out, err = run("info")
+    assert (status, err) == (0, "")
+    for table in (CELLS, TASKS, VIEWS, MEASURES, ENGINES, FORMATS):
+        assert any(line.endswith("  " + ", ".join(table)) for line in out.splitlines())
 
 
 def test_an_unknown_command_is_refused_by_name(run):

@@ -32,8 +32,10 @@ def test_the_share_is_of_lag_0():
     assert reach([8.0, 6, 4, 2]).lag50 == pytest.approx(2)
 
 
-def test_the_first_crossing_counts():
-    assert reach([1.0, 0.5, 2, 0.1, 0.001]).lag50 == pytest.approx(1)
+def test_what_comes_back_was_not_lost():
+    curve = reach([1.0, 0.4, 2, 0.2, 0.001])
+    assert curve.lag50 == pytest.approx(2 + math.log(4) / math.log(10))  # log-linear between 2 at lag 2 and 0.2 at lag 3
+    assert reach([1.0, 0.1, 0.7]).lag50 is None
 
 
 @pytest.mark.parametrize("curve", [[1.0], [1, 1, 1], [1, 0.9, 0.6], [1, 2, 4]])

@@ -106,7 +106,7 @@ LSTM, DIGITS = "lstm.safetensors", "digits.safetensors"
         ("figure", [LSTM], ["--view", "loss", "--out", "x.pdf", "--dpi", "9"], "dpi: expected 50 to 1200"),
         ("figure", [LSTM], ["--view", "loss", "--out", "x.pdf", "--time-step", "9"], "--time-step: expected 1 to 8"),
         ("figure", [LSTM], ["--view", "loss", "--out", "x.pdf", "--time-step", "0"], "--time-step: expected 1 to 8"),
-        ("figure", [LSTM], ["--view", "loss", "--out", "x.pdf", "--sequence", "8"], "--sequence: expected 0 to 7"),
+        ("figure", [LSTM], ["--view", "loss", "--out", "x.pdf", "--sequence", "9"], "--sequence: expected 1 to 8"),
         ("figure", [LSTM], ["--view", "loss", "--out", "x.pdf", "--unit", "3"], "--unit: expected 0 to 2"),
         ("figure", [LSTM], ["--view", "loss", "--out", "no/x.pdf"], "its folder does not exist"),
         ("figure", [LSTM], ["--view", "loss", "--out", "x.pdf", "--numbers", "no/x.csv"], "its folder does not exist"),

@@ -5,8 +5,9 @@ import pytest
 
 from rnnscope.core.comparison import Compared, Comparison, compare
 from rnnscope.core.reach import Reach
+from rnnscope.core.tasks.task import PROBE_SEQUENCES as SEQUENCES
 from rnnscope.figures import table
-from rnnscope.figures.subjects import SEQUENCES, check_one_task, measured_subjects, subject, subjects
+from rnnscope.figures.subjects import check_one_task, measured_subjects, subject, subjects
 from rnnscope.views.subject import style_of
 
 

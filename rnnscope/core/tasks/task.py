@@ -12,6 +12,7 @@ from rnnscope.core.trace import Facts
 
 EVALUATION_SEED = 20170301
 EVALUATION_SEQUENCES = 500
+PROBE_SEQUENCES = 8  # of the evaluation batch are traced
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,8 +66,12 @@ class Task(Settings):
         raise NotImplementedError(f"{type(self).__name__} states no baseline")
 
     def evaluation(self) -> Batch:
-        """A fixed batch for scores and probes, the same on every machine; its first sequences serve as the probe."""
+        """A fixed batch for scores and probes, the same on every machine."""
         return self.draw(np.random.default_rng(EVALUATION_SEED), EVALUATION_SEQUENCES)
+
+    def probe(self) -> Batch:
+        """The first sequences of the evaluation batch: what the window and the figures trace."""
+        return self.evaluation().first(PROBE_SEQUENCES)
 
     def facts(self) -> Facts:
         """What views show of the task."""
