@@ -8,9 +8,12 @@ from PySide6.QtGui import QColor, QPainter, QPixmap
 from PySide6.QtWidgets import QWidget
 
 from rnnscope.app.cursor import Cursor
-from rnnscope.app.panel_item import AXIS_WIDTH, NARROW_SIDE_WIDTH, NO_SIDE_WIDTH, SIDE_WIDTH, Head, PanelItem
+from rnnscope.app.panel_item import PanelItem
+from rnnscope.app.panel_parts import AXIS_WIDTH, Head
 from rnnscope.app.theme import Theme
 from rnnscope.views.plot import Plot
+
+SIDE_WIDTH, NARROW_SIDE_WIDTH, NO_SIDE_WIDTH = 72, 44, 12  # pixels at the right: one run, several, nothing over time
 
 
 class Canvas(pg.GraphicsLayoutWidget):

@@ -18,6 +18,7 @@ class Frame:
     loss: np.ndarray
     gradient_norm: np.ndarray
     rate: float  # iterations a second
+    device: str
     trace: Trace | None = None
 
 
@@ -43,6 +44,7 @@ class Mailbox:
                     np.concatenate([old.loss, frame.loss]),
                     np.concatenate([old.gradient_norm, frame.gradient_norm]),
                     frame.rate,
+                    frame.device,
                     frame.trace or old.trace,
                 )
             self._frame = frame

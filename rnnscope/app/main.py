@@ -77,11 +77,11 @@ def later(window, files: Sequence[Path | str], models: dict[str, Any], samples: 
     def begin():
         window.session.worker.start()
         window.build()
-        window.open(files)
+        window.files.open(files)
         for name, model in models.items():
             window.session.adopt(name, model)
         if samples:
-            window.open_samples()
+            window.files.open_samples()
 
     def settle(_catalogue):
         Collector(window.session)

@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 
 from PySide6.QtCore import QSettings, QSize, Qt, QTimer, QUrl, Signal
 from PySide6.QtGui import QAction, QDesktopServices, QKeySequence
 from PySide6.QtWidgets import (
     QDockWidget,
-    QFileDialog,
     QLabel,
     QMainWindow,
     QMenu,
-    QMessageBox,
     QSplitter,
     QVBoxLayout,
     QWidget,
 )
 
 from rnnscope.app import theme as themes
+from rnnscope.app.file_dialogs import FileDialogs
 from rnnscope.app.message_bar import MessageBar
 from rnnscope.app.session import Session
 from rnnscope.app.setup_panel import SetupPanel
 from rnnscope.app.transport import Transport
 
 LAYOUT_VERSION = 1
-MOST_RECENT = 8
-MODEL_FILES = "Models (*.safetensors)"
 HEIGHTS = {"input": 0.11, "hidden": 0.16, "gates": 0.27, "attention": 0.11, "gradient": 0.11}  # shares of the scope
 WIDTHS = {"loss": 0.31, "reach": 0.36}
 
@@ -49,6 +45,8 @@ class MainWindow(QMainWindow):
         self.setAcceptDrops(True)
         self.resize(QSize(1600, 1000))
         self.messages = MessageBar(self)
+        self.files = FileDialogs(session, self)
+        self.files.told.connect(self.messages.tell)
         self.panel = SetupPanel(session, self)
         self.transport = Transport(session.cursor, self)
         self.scope = QMainWindow(self, Qt.WindowType.Widget)
@@ -81,6 +79,7 @@ class MainWindow(QMainWindow):
         session, queue = self.session, DrawQueue(self)
         self.views = {name: ViewDock(name, session.cursor, self.theme, queue, session.subjects, self) for name in VIEWS}
         self.lags = LagTable(self.session, self)
+        self.files.views = self.views
         self.docks = {**self.views, "lags": self.lags}
         beside = {"reach": "loss", "lags": "reach"}
         for name, dock in self.docks.items():
@@ -90,7 +89,7 @@ class MainWindow(QMainWindow):
                 self.scope.addDockWidget(right, dock, Qt.Orientation.Vertical)
             self._view_menu.insertAction(self._before_theme, dock.toggleViewAction())
         for dock in self.views.values():
-            dock.export_wanted.connect(self.ask_export)
+            dock.export_wanted.connect(self.files.ask_export)
         self.docks["error"].hide()
         QTimer.singleShot(0, self, self._arrange)
 
@@ -122,57 +121,6 @@ class MainWindow(QMainWindow):
             except (SettingsError, ValueError, TypeError):
                 QSettings().remove("form")
 
-    def open(self, paths: Iterable[Path | str]) -> None:
-        """Load model files and remember them."""
-        paths = [Path(path).absolute() for path in paths]
-        self.session.open(paths)
-        recent = [str(path) for path in paths if path.exists()]
-        recent += [path for path in self._recent() if path not in recent]
-        QSettings().setValue("recent", recent[:MOST_RECENT])
-
-    def ask_open(self) -> None:
-        """Ask for model files."""
-        paths, _ = QFileDialog.getOpenFileNames(self, "Open models", str(QSettings().value("folder", "")), MODEL_FILES)
-        if paths:
-            QSettings().setValue("folder", str(Path(paths[0]).parent))
-            self.open(paths)
-
-    def open_samples(self) -> None:
-        """Load the models that ship with rnnscope."""
-        from rnnscope.core.resources import sample_models
-
-        try:
-            self.session.open(sample_models())
-        except FileNotFoundError as error:
-            self.messages.tell(str(error))
-
-    def ask_save(self) -> bool:
-        """Ask where to save the current run; False if there is none or the user thinks better of it."""
-        run = self.session.current
-        return bool(run) and self._ask_save(run)
-
-    def ask_export(self, view: str = "hidden") -> None:
-        """Ask how and where, then let the worker paint."""
-        from rnnscope.app.export_dialog import ExportDialog
-
-        if not self.session.current:
-            self.messages.tell("Nothing to export yet: open a model or press Train.")
-            return
-        titles = {name: dock.windowTitle() for name, dock in self.views.items()}
-        dialog = ExportDialog(titles, view or "hidden", self)
-        accepted = dialog.exec()
-        view, options, numbers = dialog.view, dialog.options, dialog.numbers
-        dialog.deleteLater()
-        if not accepted:
-            return
-        start = Path(str(QSettings().value("export/folder", ""))) / f"{self.session.current.name}-{view}.pdf"
-        path, _ = QFileDialog.getSaveFileName(self, "Export", str(start), "PDF (*.pdf);;SVG (*.svg);;PNG (*.png)")
-        if path:
-            path = Path(path)
-            QSettings().setValue("export/folder", str(path.parent))
-            plot = self.views[view].plot()
-            self.session.export(plot, path, options, path.with_suffix(".csv") if numbers else None)
-
     def set_theme(self, name: str) -> None:
         """Dress everything in "dark" or "light"."""
         self.theme = themes.THEMES[name]
@@ -188,7 +136,7 @@ class MainWindow(QMainWindow):
 
     def closeEvent(self, event) -> None:
         """Offer to save what no file has, then stop the worker and wait for it."""
-        if not self._may_close():
+        if not self.files.may_close():
             event.ignore()
             return
         settings = QSettings()
@@ -208,34 +156,7 @@ class MainWindow(QMainWindow):
     def dropEvent(self, event) -> None:
         """Open what was dropped."""
         event.acceptProposedAction()
-        self.open([Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()])
-
-    def _may_close(self) -> bool:
-        unsaved = self.session.unsaved
-        if not unsaved:
-            return True
-        buttons = QMessageBox.StandardButton
-        names = ", ".join(run.name for run in unsaved)
-        answer = QMessageBox.question(
-            self,
-            "Save what was trained?",
-            f"These runs are in no file yet: {names}.",
-            buttons.SaveAll | buttons.Discard | buttons.Cancel,
-            buttons.SaveAll,
-        )
-        if answer == buttons.SaveAll:
-            return all(self._ask_save(run) for run in unsaved)
-        return answer == buttons.Discard
-
-    def _ask_save(self, run) -> bool:
-        start = Path(str(QSettings().value("folder", ""))) / f"{run.name}.safetensors"
-        path, _ = QFileDialog.getSaveFileName(self, f"Save {run.name}", str(start), MODEL_FILES)
-        if not path:
-            return False
-        path = path if path.endswith(".safetensors") else f"{path}.safetensors"
-        QSettings().setValue("folder", str(Path(path).parent))
-        self.session.save(run, path)
-        return True
+        self.files.open([Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()])
 
     def _assemble(self) -> None:
         right = QWidget(self)
@@ -256,13 +177,13 @@ class MainWindow(QMainWindow):
     def _make_menus(self) -> None:
         bar = self.menuBar()
         file = bar.addMenu("File")
-        self._action(file, "Open…", self.ask_open, QKeySequence.StandardKey.Open)
+        self._action(file, "Open…", self.files.ask_open, QKeySequence.StandardKey.Open)
         self._recent_menu = file.addMenu("Open recent")
         self._recent_menu.aboutToShow.connect(self._fill_recent)
-        self._action(file, "Open the sample models", self.open_samples)
-        self._action(file, "Save model as…", self.ask_save, QKeySequence.StandardKey.Save)
+        self._action(file, "Open the sample models", self.files.open_samples)
+        self._action(file, "Save model as…", self.files.ask_save, QKeySequence.StandardKey.Save)
         file.addSeparator()
-        self._action(file, "Export a view…", self._on_export, "Ctrl+E")
+        self._action(file, "Export a view…", self.files.ask_export_any, "Ctrl+E")
         file.addSeparator()
         self._action(file, "Quit", self.close, QKeySequence.StandardKey.Quit)
         self._view_menu = bar.addMenu("View")
@@ -277,10 +198,10 @@ class MainWindow(QMainWindow):
         self._action(run, "Stop", self.session.stop, "Ctrl+.")
         self._action(run, "Train the current run on", self.panel.train_on, "Ctrl+Shift+T")
         run.addSeparator()
-        self._action(run, "Remove the current run", self._on_remove, QKeySequence.StandardKey.Delete)
+        self._action(run, "Remove the current run", self.session.remove_current, QKeySequence.StandardKey.Delete)
         compare = bar.addMenu("Compare")
-        self._action(compare, "Show all runs of this task", self._on_show_all)
-        self._action(compare, "Show the current run alone", self._on_show_one)
+        self._action(compare, "Show all runs of this task", self.session.show_all_of_task)
+        self._action(compare, "Show the current run alone", self.session.show_alone)
         helps = bar.addMenu("Help")
         self._action(helps, "Keys and mouse", self._on_keys, QKeySequence.StandardKey.HelpContents)
         self._action(helps, "About the recurrent weighted average", self._on_paper)
@@ -292,13 +213,9 @@ class MainWindow(QMainWindow):
         action.triggered.connect(slot)
         menu.addAction(action)
 
-    def _recent(self) -> list[str]:
-        recent = QSettings().value("recent") or []
-        return [recent] if isinstance(recent, str) else list(recent)
-
     def _fill_recent(self) -> None:
         self._recent_menu.clear()
-        for path in self._recent():
+        for path in self.files.recent():
             action = self._recent_menu.addAction(path)
             action.setData(path)
             action.triggered.connect(self._on_recent)
@@ -306,7 +223,7 @@ class MainWindow(QMainWindow):
             self._recent_menu.addAction("Nothing yet").setEnabled(False)
 
     def _on_recent(self) -> None:
-        self.open([self._recent_menu.activeAction().data()])
+        self.files.open([self._recent_menu.activeAction().data()])
 
     def _on_changed(self) -> None:
         for dock in getattr(self, "views", {}).values():
@@ -316,34 +233,18 @@ class MainWindow(QMainWindow):
             configuration = run.configuration
             parts = [configuration.cell, configuration.task, f"{configuration.units} units"]
             if run is self.session.training:
-                parts += [configuration.training.device, f"{run.rate:.0f} it/s"]
+                parts += [run.device, f"{run.rate:.0f} it/s"]
             self.heading.setText("  ·  ".join(parts))
 
     def _on_listed(self) -> None:
         if not self.session.current:
             self.heading.clear()
 
-    def _on_export(self) -> None:
-        self.ask_export()
-
     def _on_dark(self) -> None:
         self.set_theme("dark")
 
     def _on_light(self) -> None:
         self.set_theme("light")
-
-    def _on_remove(self) -> None:
-        if self.session.current:
-            self.session.remove(self.session.current)
-
-    def _on_show_all(self) -> None:
-        for run in list(self.session.runs):
-            if self.session.current and run.compares_with(self.session.current):
-                self.session.show(run, True)
-
-    def _on_show_one(self) -> None:
-        for run in list(self.session.runs):
-            self.session.show(run, run is self.session.current)
 
     def _on_keys(self) -> None:
         self.messages.tell(

@@ -26,7 +26,7 @@ class Run(QObject):
         self.history = History()
         self.trace: Trace | None = None
         self.reaches: Mapping[str, Reach] = {}
-        self.rate = 0.0
+        self.rate, self.device = 0.0, ""
         self.shown = True
         self.unsaved = False
 
@@ -39,7 +39,7 @@ class Run(QObject):
         """Append what a frame brings."""
         self.history = self.history.extended(frame.loss, frame.gradient_norm)
         self.trace = frame.trace or self.trace
-        self.rate = frame.rate
+        self.rate, self.device = frame.rate, frame.device
         self.unsaved = True
         self.changed.emit()
 

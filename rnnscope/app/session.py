@@ -110,6 +110,23 @@ class Session(QObject):
         run.deleteLater()
         self._relist()
 
+    def remove_current(self) -> None:
+        """Take the current run out of the list."""
+        if self.current:
+            self.remove(self.current)
+
+    def show_all_of_task(self) -> None:
+        """Tick all runs that saw the same sequences as the current one."""
+        for run in self.runs:
+            run.shown |= bool(self.current) and run.compares_with(self.current)
+        self._relist()
+
+    def show_alone(self) -> None:
+        """Untick all runs but the current one."""
+        for run in self.runs:
+            run.shown = run is self.current
+        self._relist()
+
     def choose(self, run: Run) -> None:
         """Make a run the current one: it is shown, with the ticked runs that saw the same sequences."""
         if run is not self.current or not run.shown:

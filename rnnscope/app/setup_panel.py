@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QSignalBlocker, Qt, Signal
+from PySide6.QtCore import QSignalBlocker, Qt
 from PySide6.QtGui import QColor, QIcon, QPixmap
 from PySide6.QtWidgets import (
     QFrame,
@@ -32,8 +32,6 @@ WIDTH = 264
 
 class SetupPanel(QWidget):
     """Everything that can be set and started."""
-
-    open_wanted = Signal()
 
     def __init__(self, session: Session, parent: QWidget):
         super().__init__(parent)

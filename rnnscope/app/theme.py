@@ -11,6 +11,8 @@ import numpy as np
 from PySide6.QtGui import QColor, QFont, QFontDatabase, QPalette
 from PySide6.QtWidgets import QApplication
 
+from rnnscope.views.palettes import vik
+
 TEXT_PIXELS, TICK_PIXELS = 12, 10.5
 
 
@@ -40,7 +42,7 @@ THEMES = {theme.name: theme for theme in (DARK, LIGHT)}
 def palette(name: str, theme: Theme) -> np.ndarray:
     """256 colours (256, 3) uint8 for a Heatmap's palette: vik, cividis, or from the background up."""
     if name == "signed":
-        return _vik()
+        return (vik() * 255).round().astype(np.uint8)
     if name == "share":
         import pyqtgraph
 
@@ -53,12 +55,6 @@ def palette(name: str, theme: Theme) -> np.ndarray:
     colours = np.array([QColor(stop).getRgb()[:3] for stop in stops], float)
     at = np.linspace(0, len(stops) - 1, 256)
     return np.stack([np.interp(at, range(len(stops)), channel) for channel in colours.T], -1).astype(np.uint8)
-
-
-def _vik() -> np.ndarray:
-    """Crameri's vik, read from its table: importing cmcrameri would import matplotlib."""
-    table = Path(find_spec("cmcrameri").origin).parent / "cmaps" / "vik.txt"
-    return (np.loadtxt(table) * 255).round().astype(np.uint8)
 
 
 def interface_font() -> QFont:

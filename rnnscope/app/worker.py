@@ -256,7 +256,7 @@ class Worker(QThread):
             trace = held.trace()
             cost = time.perf_counter() - now
             training.next_trace = now + cost / TRACE_SHARE
-        self.mailbox.put(Frame(training.run, loss, norm, training.rate, trace))
+        self.mailbox.put(Frame(training.run, loss, norm, training.rate, str(held.model.device), trace))
         training.next_frame = now + LEAST_PERIOD
 
     def _pause(self, paused: bool) -> None:

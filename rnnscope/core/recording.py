@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -55,8 +57,8 @@ def state_norms(cell: Cell, states: Values, gradients: Values) -> Values:
 
     states, gradients  state -> (T, B, H); returns name -> (T, B) float64, with "state" in `Cell.coordinates`
     """
-    norms = {name: _norm([value]) for name, value in gradients.items()}
-    return {"state": _norm(in_coordinates(cell, states, gradients).values())} | norms
+    norms = {name: squared_norm([value]).sqrt() for name, value in gradients.items()}
+    return {"state": squared_norm(in_coordinates(cell, states, gradients).values()).sqrt()} | norms
 
 
 def in_coordinates(cell: Cell, states: Values, gradients: Values) -> Values:
@@ -71,8 +73,13 @@ def in_coordinates(cell: Cell, states: Values, gradients: Values) -> Values:
     return dict(zip(coordinates, pulled, strict=True))
 
 
-def _norm(parts) -> Tensor:
-    return sum(part.double().square().sum(-1) for part in parts).sqrt()
+def squared_norm(parts: Iterable[Tensor]) -> Tensor:
+    """Sum over units and parts of squares: (T, B, H) each to (T, B), in float64, where small gradients do not underflow."""
+    return sum(_exact(part).square().sum(-1) for part in parts)
+
+
+def _exact(part: Tensor) -> Tensor:
+    return (part.cpu() if part.device.type == "mps" else part).double()  # MPS has no float64
 
 
 def _targets(model, targets, weights, lengths, within) -> tuple[Tensor, Tensor]:

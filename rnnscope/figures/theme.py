@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from importlib.util import find_spec
-from pathlib import Path
 from threading import RLock
 
 import matplotlib
-import numpy as np
 from matplotlib.colors import Colormap, LinearSegmentedColormap, ListedColormap
 
+from rnnscope.views.palettes import vik
 from rnnscope.views.plot import Style
 
 TEXT, FAINT, WORDS, HAIRLINE, MARKED = "#1d2229", "#9aa3ad", "#5b6570", "#c3c9d0", "#D55E00"
@@ -51,14 +49,9 @@ def colour(style: Style) -> str:
 def palette(name: str) -> Colormap:
     """The map of a Heatmap's palette: vik, cividis, or from the paper up; NaN in a grey that none of them has."""
     if name == "signed":
-        chosen = ListedColormap(_vik(), "vik")
+        chosen = ListedColormap(vik(), "vik")
     elif name == "share":
         chosen = matplotlib.colormaps["cividis"]
     else:
         chosen = LinearSegmentedColormap.from_list("paper up", ["#ffffff", "#a9cbe3", "#2f7fb3", "#0b2e4f"])
     return chosen.with_extremes(bad=NOTHING)
-
-
-def _vik() -> np.ndarray:
-    """Crameri's vik (256, 3), read from its table: importing cmcrameri would import pyplot."""
-    return np.loadtxt(Path(find_spec("cmcrameri").origin).parent / "cmaps" / "vik.txt")

@@ -12,9 +12,9 @@ from rnnscope.figures.theme import TICK_SIZE
 from rnnscope.figures.words import width
 from rnnscope.views.plot import Axis
 from rnnscope.views.scales import decades, round_up
+from rnnscope.views.words import power_of_ten
 
 Ticks = list[tuple[float, str]]
-SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 APART = 3.5  # mm between labels one above the other
 BESIDE = 3.0  # mm between labels side by side
 
@@ -23,11 +23,6 @@ def number(value: float) -> str:
     """A tick's number: 0.5, −1, 2,000."""
     whole = value == round(value) and abs(value) < 1e7
     return (f"{value:,.0f}" if whole else f"{value:g}").replace("-", "−")
-
-
-def decade(exponent: int) -> str:
-    """10 to a power, written with the font's own superscripts: mathtext would set them below 5 points."""
-    return "10" + str(exponent).translate(SUPERSCRIPTS)
 
 
 def ticks(axis: Axis, room: float, upright: bool) -> Ticks:
@@ -75,9 +70,9 @@ def fitted(axis: Axis, arrays: Iterable[np.ndarray]) -> Axis:
 
 def _decades(axis: Axis, room: float, upright: bool) -> Ticks:
     first, last = _exponents(axis)
-    between = _between(decade(first), room, upright)
+    between = _between(power_of_ten(first), room, upright)
     step = next((n for n in (1, 2, 3, 4, 6) if (last - first) * between <= n * room), max(last - first, 1))
-    return [(10.0**e, decade(e)) for e in range(last, first - 1, -step)][::-1]
+    return [(10.0**e, power_of_ten(e)) for e in range(last, first - 1, -step)][::-1]
 
 
 def _between(widest: str, room: float, upright: bool) -> float:

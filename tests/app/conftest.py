@@ -90,7 +90,7 @@ def loaded(window, drawn, qtbot):
     """Load models into the window and wait until they are measured."""
 
     def load(*paths):
-        window.open(paths)
+        window.files.open(paths)
         qtbot.waitUntil(lambda: not window.session.busy, timeout=30_000)
         drawn()
         return window.session.runs

@@ -74,7 +74,7 @@ def test_a_file_that_cannot_be_read_is_named_and_changes_nothing(window, loaded,
     if content is not None:
         bad.write_bytes(content)
     with qtbot.waitSignal(window.session.told, timeout=10_000) as told:
-        window.open([bad])
+        window.files.open([bad])
     text, details = told.args
     assert str(bad) in text
     assert "\n" not in text
@@ -87,7 +87,7 @@ def test_a_file_that_cannot_be_read_is_named_and_changes_nothing(window, loaded,
 
 def test_removing_the_last_run_leaves_an_empty_window_that_works(window, loaded, saved, drawn):
     loaded(saved("lstm"))
-    window._on_remove()
+    window.session.remove_current()
     drawn()
     assert window.session.current is None
     assert window.views["hidden"].canvas._panels == []

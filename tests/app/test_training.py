@@ -104,7 +104,7 @@ def test_save_and_load_bring_back_weights_and_history(window, form, qtbot, tmp_p
     idle(window, qtbot)
     assert not run.unsaved
     np.testing.assert_array_equal(load(path).history.loss, run.history.loss)
-    window.open([path])
+    window.files.open([path])
     idle(window, qtbot)
     again = window.session.runs[1]
     np.testing.assert_array_equal(again.trace.signals["cell"], run.trace.signals["cell"])
@@ -114,7 +114,7 @@ def test_a_model_can_be_loaded_while_another_trains(window, form, saved, qtbot):
     form(iterations=100_000)
     press(qtbot, window.panel.train_button)
     training = _first_losses(window, qtbot)
-    window.open([saved("gru")])
+    window.files.open([saved("gru")])
     qtbot.waitUntil(lambda: len(window.session.runs) == 2, timeout=10_000)
     before = len(training.history)
     qtbot.waitUntil(lambda: len(training.history) > before, timeout=10_000)

@@ -24,6 +24,6 @@ def direct_weight(model: Model, inputs, lengths=None) -> Reach | None:
         signals = ENGINES["reference"](model.cell, inputs, record=True).signals
     if "log_retention" not in signals:
         return None
-    logs = signals["log_retention"].double().cpu().numpy()  # waits for the device
+    logs = signals["log_retention"].cpu().double().numpy()  # waits for the device
     logs[np.arange(len(logs))[:, None] >= lengths] = 0  # behind a sequence's end nothing is forgotten
     return Reach.from_sequences("direct_weight", by_lag(np.exp(retention_logs(logs)).mean(-1), lengths))

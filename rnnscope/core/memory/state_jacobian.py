@@ -8,7 +8,7 @@ import torch
 from rnnscope.core.engines import ENGINES
 from rnnscope.core.model import Model
 from rnnscope.core.reach import Reach
-from rnnscope.core.recording import in_coordinates
+from rnnscope.core.recording import in_coordinates, squared_norm
 from rnnscope.core.sequences import sequences_for
 
 PROBES = 8
@@ -39,7 +39,7 @@ def state_jacobian(model: Model, inputs, lengths=None) -> Reach:
                 list(end.values()), list(taps.values()), probes, retain_graph=True, materialize_grads=True
             )
             pulled = in_coordinates(cell, states, dict(zip(taps, raw, strict=True)))
-            squares += sum(value.double().square().sum(-1) for value in pulled.values()).cpu()
+            squares += squared_norm(pulled.values()).cpu()
     norms = squares.sqrt().numpy()
     curves = by_lag(norms / norms[last, each], lengths)
     if not np.isfinite(curves[by_lag(within.cpu().numpy(), lengths) == 1]).all():

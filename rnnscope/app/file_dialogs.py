@@ -1,0 +1,123 @@
+"""What asks for files: opening, saving, exporting; and the files that were open before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, QSettings, Signal
+from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
+
+from rnnscope.app.run import Run
+from rnnscope.app.session import Session
+
+if TYPE_CHECKING:
+    from rnnscope.app.view_dock import ViewDock
+
+MOST_RECENT = 8
+MODELS = "Models (*.safetensors)"
+FIGURES = "PDF (*.pdf);;SVG (*.svg);;PNG (*.png)"
+
+
+class FileDialogs(QObject):
+    """Asks over its window, remembers folders and recent files in the settings, and lets the session do the work."""
+
+    told = Signal(str)
+
+    def __init__(self, session: Session, window: QWidget):
+        super().__init__(window)
+        self.session, self.window = session, window
+        self.views: Mapping[str, ViewDock] = {}
+
+    def open(self, paths: Iterable[Path | str]) -> None:
+        """Load model files and remember them."""
+        paths = [Path(path).absolute() for path in paths]
+        self.session.open(paths)
+        recent = [str(path) for path in dict.fromkeys(paths) if path.exists()]
+        recent += [path for path in self.recent() if path not in recent]
+        QSettings().setValue("recent", recent[:MOST_RECENT])
+
+    def open_samples(self) -> None:
+        """Load the models that ship with rnnscope."""
+        from rnnscope.core.resources import sample_models
+
+        try:
+            self.session.open(sample_models())
+        except FileNotFoundError as error:
+            self.told.emit(str(error))
+
+    def recent(self) -> list[str]:
+        """Files that were open before, the last one first."""
+        recent = QSettings().value("recent") or []
+        return [recent] if isinstance(recent, str) else list(recent)
+
+    def ask_open(self) -> None:
+        """Ask for model files."""
+        paths, _ = QFileDialog.getOpenFileNames(self.window, "Open models", _folder("folder"), MODELS)
+        if paths:
+            QSettings().setValue("folder", str(Path(paths[0]).parent))
+            self.open(paths)
+
+    def ask_save(self) -> None:
+        """Ask where to save the current run."""
+        if self.session.current:
+            self._ask_save(self.session.current)
+        else:
+            self.told.emit("Nothing to save yet: open a model or press Train.")
+
+    def may_close(self) -> bool:
+        """Offer to save what no file has; False if the user would rather stay."""
+        unsaved = self.session.unsaved
+        if not unsaved:
+            return True
+        buttons = QMessageBox.StandardButton
+        answer = QMessageBox.question(
+            self.window,
+            "Save what was trained?",
+            f"These runs are in no file yet: {', '.join(run.name for run in unsaved)}.",
+            buttons.SaveAll | buttons.Discard | buttons.Cancel,
+            buttons.SaveAll,
+        )
+        if answer == buttons.SaveAll:
+            return all(self._ask_save(run) for run in unsaved)
+        return answer == buttons.Discard
+
+    def ask_export_any(self) -> None:
+        """Ask which view to export, where and how."""
+        self.ask_export("hidden")
+
+    def ask_export(self, view: str) -> None:
+        """Ask where and how to export a view; the worker paints it."""
+        from rnnscope.app.export_dialog import ExportDialog
+
+        if not self.session.current:
+            self.told.emit("Nothing to export yet: open a model or press Train.")
+            return
+        titles = {name: dock.windowTitle() for name, dock in self.views.items()}
+        dialog = ExportDialog(titles, view, self.window)
+        accepted = dialog.exec()
+        view, options, numbers = dialog.view, dialog.options, dialog.numbers
+        dialog.deleteLater()
+        if not accepted:
+            return
+        start = Path(_folder("export/folder")) / f"{self.session.current.name}-{view}.pdf"
+        chosen, _ = QFileDialog.getSaveFileName(self.window, "Export", str(start), FIGURES)
+        if chosen:
+            path = Path(chosen)
+            QSettings().setValue("export/folder", str(path.parent))
+            self.session.export(self.views[view].plot(), path, options, path.with_suffix(".csv") if numbers else None)
+
+    def _ask_save(self, run: Run) -> bool:
+        start = Path(_folder("folder")) / f"{run.name}.safetensors"
+        path, _ = QFileDialog.getSaveFileName(self.window, f"Save {run.name}", str(start), MODELS)
+        if not path:
+            return False
+        path = path if path.endswith(".safetensors") else f"{path}.safetensors"
+        QSettings().setValue("folder", str(Path(path).parent))
+        self.session.save(run, path)
+        return True
+
+
+def _folder(key: str) -> str:
+    return str(QSettings().value(key, ""))

@@ -1,0 +1,118 @@
+"""What stands around a plot: the head above it, and the colour bar or picture at its side."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pyqtgraph as pg
+from PySide6.QtCore import QRectF, Qt
+from PySide6.QtGui import QColor, QFont, QPainter, QPen
+
+from rnnscope.app.theme import TEXT_PIXELS, TICK_PIXELS, Theme, palette
+from rnnscope.views.plot import Heatmap, Panel
+from rnnscope.views.words import number
+
+AXIS_WIDTH = 48  # pixels, the same in every panel: this is what aligns the time axes
+
+
+class Head(pg.GraphicsWidget):
+    """The line above a panel: its name at the left, the values under the cursor at the right in their curves' colours."""
+
+    def __init__(self, theme: Theme):
+        super().__init__()
+        self.theme = theme
+        self.title = self.symbol = ""
+        self.colour = theme.text
+        self._taken = 0.0  # pixels the name needs
+        self.setFixedHeight(16)
+
+    def paint(self, painter, option, widget=None):
+        """Write the name and the symbol."""
+        rect = self.rect().adjusted(AXIS_WIDTH, 0, -8, 0)
+        start = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+        painter.setFont(font_of(TEXT_PIXELS))
+        painter.setPen(QColor(self.colour))
+        taken = painter.drawText(rect, start, self.title).width() + 8
+        painter.setFont(font_of(TEXT_PIXELS, italic=True))
+        painter.setPen(QColor(self.theme.faint))
+        taken += painter.drawText(rect.adjusted(taken, 0, 0, 0), start, self.symbol).width() + 16
+        self._taken = taken
+
+    def paint_values(self, painter: QPainter, values: list[tuple[str, str, str]]) -> None:
+        """Write (name, value, colour) from the right, in scene coordinates; what finds no room is left out."""
+        rect = self.sceneBoundingRect().adjusted(AXIS_WIDTH, 0, -8, 0)
+        painter.setFont(font_of(TEXT_PIXELS))
+        metrics = painter.fontMetrics()
+        words = [" ".join(filter(None, (name, value))) for name, value, _ in values]
+        if sum(metrics.horizontalAdvance(text) + 16 for text in words) > rect.width() - self._taken:
+            words = [value for _, value, _ in values]
+        while words and sum(metrics.horizontalAdvance(text) + 16 for text in words) > rect.width() - self._taken:
+            words.pop()
+        right = rect.right()
+        for text, (_, _, colour) in reversed(list(zip(words, values, strict=False))):
+            width = metrics.horizontalAdvance(text)
+            painter.setPen(QColor(colour))
+            at = QRectF(right - width, rect.top(), width + 1, rect.height())
+            painter.drawText(at, Qt.AlignmentFlag.AlignVCenter, text)
+            right -= width + 16
+
+
+class Side(pg.GraphicsWidget):
+    """The narrow column at the right of a panel: a colour bar, or the picture that is being read."""
+
+    def __init__(self, theme: Theme):
+        super().__init__()
+        self.theme, self.mark, self.picture = theme, None, None
+
+    def update_from(self, panel: Panel) -> None:
+        """Take over what the panel needs here."""
+        maps = [mark for mark in panel.marks if isinstance(mark, Heatmap)]
+        self.mark, self.picture = (maps[0] if maps else None), panel.picture
+        self.update()
+
+    def paint(self, painter, option, widget=None):
+        """Draw the bar with its limits, or the picture with the pixel that was read last."""
+        space = self.rect().adjusted(8, 0, 0, 0)
+        if self.picture is not None:
+            self._paint_picture(painter, self.rect().adjusted(8, 2, -2, -2))
+        elif self.mark is not None and space.height() > 8:
+            self._paint_bar(painter, space)
+
+    def _paint_bar(self, painter, space: QRectF) -> None:
+        colours = palette(self.mark.palette, self.theme)
+        bar = QRectF(space.left(), space.top(), 6, space.height())
+        column = np.ascontiguousarray(np.concatenate([colours[::-1], np.full((256, 1), 255, np.uint8)], 1)[:, None])
+        painter.drawImage(bar, pg.functions.ndarray_to_qimage(column, pg.QtGui.QImage.Format.Format_RGBA8888))
+        painter.setFont(font_of(TICK_PIXELS))
+        painter.setPen(QColor(self.theme.faint))
+        text = QRectF(bar.right() + 4, space.top() - 2, space.width(), space.height() + 4)
+        left = Qt.AlignmentFlag.AlignLeft
+        painter.drawText(text, left | Qt.AlignmentFlag.AlignTop, number(self.mark.high))
+        painter.drawText(text, left | Qt.AlignmentFlag.AlignBottom, number(self.mark.low))
+
+    def _paint_picture(self, painter, space: QRectF) -> None:
+        values = self.picture.values
+        rows, columns = values.shape
+        cell = min(space.width() / columns, space.height() / rows)
+        top = space.top() + (space.height() - rows * cell) / 2
+        grey = palette("positive", self.theme)[np.clip(np.nan_to_num(values) * 255, 0, 255).astype(int)]
+        for r in range(rows):
+            for c in range(columns):
+                painter.fillRect(QRectF(space.left() + c * cell, top + r * cell, cell, cell), QColor(*grey[r, c].tolist()))
+        painter.setPen(QColor(self.theme.line))
+        painter.drawRect(QRectF(space.left(), top, columns * cell, rows * cell))
+        if self.picture.marked:
+            r, c = self.picture.marked
+            painter.setPen(QPen(QColor("#D55E00"), 2))
+            painter.drawRect(QRectF(space.left() + c * cell, top + r * cell, cell, cell))
+
+
+@cache
+def font_of(pixels: float, italic: bool = False) -> QFont:
+    """The interface font at another size, with tabular figures."""
+    font = QFont(pg.QtWidgets.QApplication.font())
+    font.setItalic(italic)
+    font.setPixelSize(round(pixels))
+    font.setFeature(QFont.Tag("tnum"), 1)
+    return font
