@@ -29,6 +29,9 @@ class FileDialogs(QObject):
         super().__init__(window)
         self.session, self.window = session, window
         self.views: Mapping[str, ViewDock] = {}
+        self._closing = False  # as soon as everything is saved
+        session.worker.saved.connect(self._on_saved)
+        session.worker.refused.connect(self._on_refused)
 
     def open(self, paths: Iterable[Path | str]) -> None:
         """Load model files and remember them."""
@@ -67,7 +70,7 @@ class FileDialogs(QObject):
             self.told.emit("Nothing to save yet: open a model or press Train.")
 
     def may_close(self) -> bool:
-        """Offer to save what no file has; False if the user would rather stay."""
+        """Offer to save what no file has. False if the user would rather stay, or until everything has been written."""
         unsaved = self.session.unsaved
         if not unsaved:
             return True
@@ -80,7 +83,7 @@ class FileDialogs(QObject):
             buttons.SaveAll,
         )
         if answer == buttons.SaveAll:
-            return all(self._ask_save(run) for run in unsaved)
+            self._closing = all(self._ask_save(run) for run in unsaved)
         return answer == buttons.Discard
 
     def ask_export_any(self) -> None:
@@ -107,6 +110,13 @@ class FileDialogs(QObject):
             path = Path(chosen)
             QSettings().setValue("export/folder", str(path.parent))
             self.session.export(self.views[view].plot(), path, options, path.with_suffix(".csv") if numbers else None)
+
+    def _on_saved(self) -> None:
+        if self._closing and not self.session.unsaved:
+            self.window.close()
+
+    def _on_refused(self) -> None:
+        self._closing = False
 
     def _ask_save(self, run: Run) -> bool:
         start = Path(_folder("folder")) / f"{run.name}.safetensors"

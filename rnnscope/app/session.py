@@ -16,6 +16,7 @@ from rnnscope.views.plot import Plot
 from rnnscope.views.subject import Subject, style_of
 
 LOOK_PERIOD = 16  # ms between looks into the mailbox
+MEASURED_AT_ONCE = 1000  # time steps of the longest sequences whose reach is measured without being asked for
 
 
 class Session(QObject):
@@ -205,8 +206,14 @@ class Session(QObject):
         else:
             self._measure(run)
 
+    def measure_shown(self) -> None:
+        """Measure how far back the shown runs reach, however long that takes."""
+        for run in self.shown:
+            self.worker.measure(run.identity)
+
     def _measure(self, run: Run) -> None:
-        self.worker.measure(run.identity)
+        if run.trace.time_steps <= MEASURED_AT_ONCE:
+            self.worker.measure(run.identity)
 
     def _on_look(self) -> None:
         if not (frame := self._mailbox.take()):

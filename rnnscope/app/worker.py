@@ -38,6 +38,18 @@ class Arrival:
 
 
 @dataclass(frozen=True)
+class _Job:
+    """Something to do; what `must` be done is done even if the window is closing."""
+
+    do: Callable[[], None]
+    must: bool
+
+
+class _Cancelled(Exception):
+    """The window is closing: nobody waits for the answer any more."""
+
+
+@dataclass(frozen=True)
 class _Held:
     """A model here, with the fixed batch that is traced."""
 
@@ -85,7 +97,7 @@ class Worker(QThread):
     def __init__(self, mailbox: Mailbox, parent: QObject | None = None):
         super().__init__(parent)
         self.mailbox = mailbox
-        self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._held: dict[int, _Held] = {}
         self._training: _Training | None = None
         self.outstanding = 0  # jobs whose answer is still to come
@@ -123,25 +135,26 @@ class Worker(QThread):
 
     def save(self, run: int, path: Path) -> None:
         """Write a model file."""
-        self._ask(lambda: self._save(run, Path(path)))
+        self._ask(lambda: self._save(run, Path(path)), must=True)
 
     def export(self, plot: Plot, path: Path, options: dict, numbers: Path | None) -> None:
         """Paint a plot for print, and write its numbers."""
-        self._ask(lambda: self._export(plot, Path(path), options, numbers))
+        self._ask(lambda: self._export(plot, Path(path), options, numbers), must=True)
 
     def forget(self, run: int) -> None:
         """Let go of a model."""
         self._ask(lambda: self._forget(run))
 
-    def _ask(self, job: Callable[[], None]) -> None:
+    def _ask(self, do: Callable[[], None], must: bool = False) -> None:
         self.outstanding += 1
-        self._jobs.put(job)
+        self._jobs.put(_Job(do, must))
 
     def _on_answered(self) -> None:
         self.outstanding -= 1
 
     def finish(self) -> None:
-        """End the thread after the iteration under way, and wait for it."""
+        """End the thread after what is under way and what must be written, and wait for it."""
+        self.requestInterruption()
         self._jobs.put(None)
         self.wait()
 
@@ -163,7 +176,8 @@ class Worker(QThread):
             job = self._jobs.get()
             if job is None:
                 return
-            self._guarded(job)
+            if job.must or not self.isInterruptionRequested():
+                self._guarded(job.do)
             self._answered.emit()
 
     def _prepare(self) -> Catalogue:
@@ -192,6 +206,8 @@ class Worker(QThread):
             job()
         except (FileProblem, SettingsError, OSError) as error:
             self.refused.emit(str(error))
+        except _Cancelled:
+            return
         except Diverged as error:
             self._end(f"paused: {error}")
         except Exception as error:
@@ -281,7 +297,11 @@ class Worker(QThread):
 
         model = self._held[run].model
         batch = model.task.evaluation().first(SEQUENCES)
-        self.measured.emit(run, reaches(model, batch.inputs, batch.lengths))
+        self.measured.emit(run, reaches(model, batch.inputs, batch.lengths, self._look_up))
+
+    def _look_up(self, done: float) -> None:
+        if self.isInterruptionRequested():
+            raise _Cancelled
 
     def _save(self, run: int, path: Path) -> None:
         from rnnscope.core.formats import save

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rnnscope.core.memory import MEASURES
+from rnnscope.core.memory.portions import Between, nothing
 from rnnscope.core.model import Model
 from rnnscope.core.reach import Reach
 
@@ -63,9 +64,12 @@ def compare(models: Mapping[str, Model] | list[Model], inputs=None, *, sequences
     return Comparison(tuple(_measure(name, model, inputs, lengths) for name, model in models.items()))
 
 
-def reaches(model: Model, inputs, lengths=None) -> dict[str, Reach]:
-    """All measures that have a meaning for `model`, on inputs (T, B, I) with (B,) lengths: measure -> Reach."""
-    measured = {name: measure(model, inputs, lengths) for name, measure in MEASURES.items()}
+def reaches(model: Model, inputs, lengths=None, between: Between = nothing) -> dict[str, Reach]:
+    """All measures that have a meaning for `model`, on inputs (T, B, I) with (B,) lengths: measure -> Reach.
+
+    between  called now and then with the share of a measure that is done; what it raises ends the measurement
+    """
+    measured = {name: measure(model, inputs, lengths, between) for name, measure in MEASURES.items()}
     return {name: reach for name, reach in measured.items() if reach is not None}
 
 

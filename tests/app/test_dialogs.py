@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from PySide6.QtCore import QSettings, QTimer
-from PySide6.QtWidgets import QApplication, QDialogButtonBox, QFileDialog
+from PySide6.QtWidgets import QApplication, QDialogButtonBox, QFileDialog, QMessageBox
 
 from rnnscope.app.export_dialog import ExportDialog
 from rnnscope.core.formats import load
@@ -76,11 +76,23 @@ def test_export_by_dialog_with_its_size_and_numbers(window, loaded, saved, answe
 
 
 def test_unsaved_runs_are_offered_before_closing(window, loaded, saved, answer, monkeypatch, qtbot, tmp_path):
-    from PySide6.QtWidgets import QMessageBox
-
     (run,) = loaded(saved("gru"))
     run.unsaved = True
     answer(tmp_path / "rescued.safetensors")
     monkeypatch.setattr(QMessageBox, "question", lambda *about: QMessageBox.StandardButton.SaveAll)
-    assert window.close()
+    assert not window.close(), "not before it is written"
+    qtbot.waitUntil(lambda: not window.isVisible(), timeout=10_000)
     assert load(tmp_path / "rescued.safetensors").configuration.cell == "gru"
+
+
+def test_what_cannot_be_saved_keeps_the_window_open(window, loaded, saved, answer, monkeypatch, qtbot, tmp_path):
+    (run,) = loaded(saved("gru"))
+    run.unsaved = True
+    answer(tmp_path / "no such folder" / "model.safetensors")
+    monkeypatch.setattr(QMessageBox, "question", lambda *about: QMessageBox.StandardButton.SaveAll)
+    with qtbot.waitSignal(window.session.worker.refused, timeout=10_000):
+        assert not window.close()
+    qtbot.waitUntil(lambda: not window.session.busy, timeout=10_000)
+    assert window.isVisible()
+    assert run.unsaved
+    assert "no such folder" in window.messages.label.text()
