@@ -9,11 +9,13 @@ from PySide6.QtWidgets import QWidget
 
 from rnnscope.app.cursor import Cursor
 from rnnscope.app.panel_item import PanelItem
-from rnnscope.app.panel_parts import AXIS_WIDTH, Head
-from rnnscope.app.theme import Theme
+from rnnscope.app.panel_parts import AXIS_WIDTH, Head, font_of
+from rnnscope.app.theme import TEXT_PIXELS, Theme
 from rnnscope.views.plot import Plot
 
 SIDE_WIDTH, NARROW_SIDE_WIDTH, NO_SIDE_WIDTH = 72, 44, 12  # pixels at the right: one run, several, nothing over time
+
+EMPTY = "Open a model or press Train."
 
 
 class Canvas(pg.GraphicsLayoutWidget):
@@ -65,7 +67,16 @@ class Canvas(pg.GraphicsLayoutWidget):
         painter.drawPixmap(0, 0, self._picture)
         for item in self._panels:
             item.paint_cursor(painter)
+        if self.plot and not self._panels:
+            self._paint_empty(painter)
         painter.end()
+
+    def _paint_empty(self, painter: QPainter) -> None:
+        """Say what would be here, and what to do."""
+        painter.setFont(font_of(TEXT_PIXELS))
+        for line, (text, colour) in enumerate(((self.plot.title, self.theme.text), (EMPTY, self.theme.faint))):
+            painter.setPen(QColor(colour))
+            painter.drawText(AXIS_WIDTH, TEXT_PIXELS + 2 + 20 * line, text)
 
     def _repaint(self) -> None:
         self._picture = None

@@ -26,9 +26,7 @@ class Form(QWidget):
         self.catalogue = catalogue
         self._layout = QFormLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
-        self._layout.setVerticalSpacing(4)
-        self._layout.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-        self._layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        _space(self._layout)
         self._section("Model")
         self.cell = self._choice("cell", catalogue.cells)
         self._model = self._fields(catalogue.configuration, ("units",))
@@ -46,7 +44,7 @@ class Form(QWidget):
         self._task_fields = self._again(self._task_rows, catalogue.tasks[self.task.currentData()])
         self.cell.currentTextChanged.connect(self._on_cell)
         self.task.currentTextChanged.connect(self._on_task)
-        self._check()
+        self.set_values({})
 
     def values(self) -> dict[str, Any]:
         """What stands in the form, valid or not."""
@@ -93,6 +91,7 @@ class Form(QWidget):
     def _section(self, title: str) -> None:
         label = QLabel(title, self)
         label.setObjectName("section")
+        label.setIndent(0)
         self._layout.addRow(label)
 
     def _choice(self, name: str, table: Mapping[str, type[Settings]]) -> QComboBox:
@@ -114,8 +113,7 @@ class Form(QWidget):
     def _place(self) -> QFormLayout:
         rows = QFormLayout()
         rows.setContentsMargins(0, 0, 0, 0)
-        rows.setVerticalSpacing(4)
-        rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        _space(rows)
         self._layout.addRow(rows)
         return rows
 
@@ -148,6 +146,13 @@ class Form(QWidget):
         self.problem_label.setText(problem)
         self.problem_label.setVisible(bool(problem))
         self.edited.emit()
+
+
+def _space(rows: QFormLayout) -> None:
+    rows.setHorizontalSpacing(8)
+    rows.setVerticalSpacing(4)
+    rows.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+    rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
 
 
 def _tip(field) -> str:

@@ -123,6 +123,7 @@ QPushButton:disabled, QToolButton:disabled, QComboBox:disabled, QSpinBox:disable
 QPushButton#primary {{ background: {accent}; color: {background}; border-color: {accent}; font-weight: 600; }}
 QPushButton#primary:disabled {{ background: {line}; color: {faint}; border-color: {line}; }}
 QSpinBox, QLineEdit[numeric="true"] {{ qproperty-alignment: 'AlignRight|AlignVCenter'; }}
+QLineEdit[numeric="true"] {{ padding-right: 1px; }}
 QSpinBox::up-button, QSpinBox::down-button {{ width: 0; border: none; }}
 QComboBox::drop-down {{ border: none; width: 18px; }}
 QComboBox::down-arrow {{ image: none; width: 0; height: 0; border-left: 4px solid {panel};

@@ -28,7 +28,7 @@ def reach(subjects: Sequence[Subject], position: Position) -> Plot:
     _, high = decades([mark.y for mark in marks])
     x = Axis("lag", "time steps back", 0, max(lags, 1))
     y = Axis("value", "", 1e-5, max(high, 1.0), log=True, levels=LEVELS)
-    empty = "" if marks else "Open or train a model: how far back it remembers appears here."
+    empty = "" if marks else "Measured when training ends." if subjects else "Open a model or press Train."
     return Plot("How far back", ((Panel("share left of the past", x, y, marks, SYMBOL, empty=empty),),))
 
 
