@@ -6,6 +6,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QAbstractItemView, QDockWidget, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
 
+from rnnscope.app.grip import Grip
 from rnnscope.app.session import Session
 from rnnscope.core.reach import Reach
 from rnnscope.views.reach import WORDS, lag_words
@@ -26,7 +27,7 @@ class LagTable(QDockWidget):
         super().__init__("Lags", parent)
         self.session = session
         self.setObjectName("lags")
-        self.setTitleBarWidget(QWidget(self))
+        self.setTitleBarWidget(Grip(self))
         self.table = QTableWidget(0, len(COLUMNS) + 1, self)
         self.table.setAccessibleName("Time steps back at which each run falls to 50 % and 1 %")
         self.table.setHorizontalHeaderLabels(["falls to … at\ntime steps back", *(words for words, _, _ in COLUMNS)])

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QDockWidget, QWidget
 from rnnscope.app.canvas import Canvas
 from rnnscope.app.cursor import Cursor
 from rnnscope.app.draw_queue import DrawQueue
+from rnnscope.app.grip import Grip
 from rnnscope.app.theme import Theme
 from rnnscope.views import DRAWN_FROM, FOLLOWS_TIME, VIEWS, Plot, Subject
 
@@ -50,7 +51,7 @@ class ViewDock(QDockWidget):
         self.canvas.setMinimumHeight(LEAST_HEIGHT.get(view, 72))
         self.canvas.setAccessibleName(self.windowTitle())
         self.setWidget(self.canvas)
-        self.setTitleBarWidget(QWidget(self))
+        self.setTitleBarWidget(Grip(self))
         self._drawn: tuple | None = None
         export = QAction("Export this view…", self)
         export.triggered.connect(self._on_export)

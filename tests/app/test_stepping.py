@@ -127,3 +127,11 @@ def _at(canvas, time_step: float, unit: float | None = None) -> QPoint:
     (_, _), (low, high) = box.viewRange()
     point = box.mapViewToScene(QPointF(time_step, (low + high) / 2 if unit is None else unit))
     return canvas.mapFromScene(point)
+
+
+def test_a_dock_floats_by_a_double_click_on_its_grip_and_comes_back_with_the_layout(scope, qtbot):
+    dock = scope.docks["gradient"]
+    qtbot.mouseDClick(dock.titleBarWidget(), Qt.MouseButton.LeftButton)
+    assert dock.isFloating()
+    scope.reset_layout()
+    assert not dock.isFloating()
