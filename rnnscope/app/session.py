@@ -42,6 +42,7 @@ class Session(QObject):
         self.goal = 0  # iterations of the training under way
         self.start = 0  # iterations the run had before it
         self.paused = False
+        self.measuring: tuple[str, float] | None = None  # the run that is being measured, and the share that is done
         self._begins: int | None = None  # the run whose training has been asked for
         self._next = 1
         self._mailbox = Mailbox()
@@ -49,6 +50,8 @@ class Session(QObject):
         self.worker.arrived.connect(self._on_arrived)
         self.worker.ended.connect(self._on_ended)
         self.worker.measured.connect(self._on_measured)
+        self.worker.progressed.connect(self._on_progressed)
+        self.worker.answered.connect(self._on_answered)
         self.worker.saved.connect(self._on_saved)
         self.worker.done.connect(self._on_done)
         self.worker.refused.connect(self._on_refused)
@@ -90,9 +93,11 @@ class Session(QObject):
             self.state.emit()
 
     def stop(self) -> None:
-        """End the training and keep what it has learned."""
+        """End the training and keep what it has learned; or give up the measurement under way."""
         if self.training:
             self.worker.stop_training()
+        else:
+            self.worker.cancel()
 
     def save(self, run: Run, path: Path | str) -> None:
         """Write a run's model to a file."""
@@ -236,6 +241,15 @@ class Session(QObject):
         for run in self.runs:
             if run.identity == identity:
                 run.measured(reaches)
+
+    def _on_progressed(self, identity: int, done: float) -> None:
+        self.measuring = next(((run.name, done) for run in self.runs if run.identity == identity), None)
+        self.state.emit()
+
+    def _on_answered(self) -> None:
+        if self.measuring:
+            self.measuring = None
+            self.state.emit()
 
     def _on_saved(self, identity: int, path: str) -> None:
         for run in self.runs:

@@ -108,7 +108,7 @@ class SetupPanel(QWidget):
         self.pause_button = QPushButton("Pause", self)
         self.pause_button.clicked.connect(self.session.pause)
         self.stop_button = QPushButton("Stop", self)
-        self.stop_button.setToolTip("End the training; what it has learned stays")
+        self.stop_button.setToolTip("End the training, what it has learned stays; or give up the measurement")
         self.stop_button.clicked.connect(self.session.stop)
         for button in (self.train_button, self.pause_button, self.stop_button):
             button.setAutoDefault(False)
@@ -120,7 +120,7 @@ class SetupPanel(QWidget):
         ready = self.form is not None and not self.form.problem
         self.train_button.setEnabled(ready and not training)
         self.pause_button.setEnabled(training)
-        self.stop_button.setEnabled(training)
+        self.stop_button.setEnabled(training or self.session.measuring is not None)
         self.pause_button.setText("Go on" if self.session.paused else "Pause")
         if self.form:
             self.form.setEnabled(not training)
@@ -128,7 +128,14 @@ class SetupPanel(QWidget):
 
     def _show_progress(self) -> None:
         run, session = self.session.training, self.session
+        if session.measuring:
+            name, share = session.measuring
+            self.progress.setRange(0, 100)
+            self.progress.setValue(round(100 * share))
+            self.status.setText(f"Measuring how far back {name} reaches")
+            return
         if run is None:
+            self.progress.setValue(0)
             self.status.setText("Not training")
             return
         done = len(run.history) - session.start

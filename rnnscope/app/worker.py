@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import SimpleQueue
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -46,7 +47,7 @@ class _Job:
 
 
 class _Cancelled(Exception):
-    """The window is closing: nobody waits for the answer any more."""
+    """Nobody waits for the answer any more."""
 
 
 @dataclass(frozen=True)
@@ -88,11 +89,13 @@ class Worker(QThread):
     arrived = Signal(object)
     ended = Signal(int, str)
     measured = Signal(int, object)
+    progressed = Signal(int, float)
     done = Signal(str)
     saved = Signal(int, str)
     refused = Signal(str)
     failed = Signal(str, str)
-    _answered = Signal()
+    answered = Signal()
+    _answered = Signal()  # from the thread; `answered` follows it once `outstanding` counts
 
     def __init__(self, mailbox: Mailbox, parent: QObject | None = None):
         super().__init__(parent)
@@ -100,6 +103,7 @@ class Worker(QThread):
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._held: dict[int, _Held] = {}
         self._training: _Training | None = None
+        self._cancel = Event()
         self.outstanding = 0  # jobs whose answer is still to come
         self._answered.connect(self._on_answered)
 
@@ -133,6 +137,10 @@ class Worker(QThread):
         """Measure how far back a model reaches."""
         self._ask(lambda: self._measure(run))
 
+    def cancel(self) -> None:
+        """Give up the measurement under way."""
+        self._cancel.set()
+
     def save(self, run: int, path: Path) -> None:
         """Write a model file."""
         self._ask(lambda: self._save(run, Path(path)), must=True)
@@ -151,6 +159,7 @@ class Worker(QThread):
 
     def _on_answered(self) -> None:
         self.outstanding -= 1
+        self.answered.emit()
 
     def finish(self) -> None:
         """End the thread after what is under way and what must be written, and wait for it."""
@@ -295,13 +304,16 @@ class Worker(QThread):
     def _measure(self, run: int) -> None:
         from rnnscope.core.comparison import SEQUENCES, reaches
 
+        def look_up(done: float) -> None:
+            if self._cancel.is_set() or self.isInterruptionRequested():
+                raise _Cancelled
+            self.progressed.emit(run, done)
+
+        self._cancel.clear()
+        look_up(0)
         model = self._held[run].model
         batch = model.task.evaluation().first(SEQUENCES)
-        self.measured.emit(run, reaches(model, batch.inputs, batch.lengths, self._look_up))
-
-    def _look_up(self, done: float) -> None:
-        if self.isInterruptionRequested():
-            raise _Cancelled
+        self.measured.emit(run, reaches(model, batch.inputs, batch.lengths, look_up))
 
     def _save(self, run: int, path: Path) -> None:
         from rnnscope.core.formats import save

@@ -8,6 +8,7 @@ from PySide6.QtCore import QSettings, Qt
 
 from rnnscope.core.comparison import compare
 from rnnscope.core.formats import load
+from rnnscope.core.memory import portions
 from rnnscope.figures.numbers import save_numbers
 from rnnscope.views.plot import Heatmap
 
@@ -108,3 +109,21 @@ def test_the_theme_repaints_the_plots(three):
     three.set_theme("dark")
     dark = three.views["hidden"].canvas.grab().toImage().pixelColor(2, 2).name()
     assert (light, dark) == ("#ffffff", "#15181c")
+
+
+def test_a_measurement_shows_progress_and_can_be_given_up(window, saved, qtbot, monkeypatch):
+    monkeypatch.setattr(portions, "MEMORY", 1)
+    seen = []
+    window.session.state.connect(lambda: seen.append((window.session.measuring, window.panel.status.text())))
+    stops = window.session.state.connect(lambda: window.session.measuring and window.session.stop())
+    window.files.open([saved("lstm", length=200)])
+    qtbot.waitUntil(lambda: bool(window.session.runs) and not window.session.busy, timeout=30_000)
+    assert any(text == "Measuring how far back lstm reaches" for _, text in seen)
+    assert all(measuring is None or measuring[1] < 1 for measuring, _ in seen)
+    assert window.session.runs[0].reaches == {}
+    assert window.panel.status.text() == "Not training"
+    monkeypatch.undo()
+    window.session.state.disconnect(stops)
+    window.session.measure_shown()
+    qtbot.waitUntil(lambda: not window.session.busy, timeout=30_000)
+    assert set(window.session.runs[0].reaches) == {"state_jacobian", "direct_weight"}
