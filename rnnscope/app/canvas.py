@@ -15,6 +15,7 @@ from rnnscope.views.plot import Plot
 
 SIDE_WIDTH, NARROW_SIDE_WIDTH, NO_SIDE_WIDTH = 72, 44, 12  # pixels at the right: one run, several, nothing over time
 
+ROW_HEIGHT = 44  # pixels that a row needs at least
 EMPTY = "Open a model or press Train."
 
 
@@ -24,6 +25,7 @@ class Canvas(pg.GraphicsLayoutWidget):
     def __init__(self, cursor: Cursor, theme: Theme, named: bool, parent: QWidget | None = None):
         super().__init__(parent)
         self.cursor, self.named = cursor, named
+        self.least_height = 72
         self.plot: Plot | None = None
         self._panels: list[PanelItem] = []
         self._structure: tuple | None = None
@@ -111,6 +113,7 @@ class Canvas(pg.GraphicsLayoutWidget):
             self.ci.layout.setColumnStretchFactor(3 * column + 1, 1)
             self.ci.layout.setColumnPreferredWidth(3 * column + 1, 100)
             self.ci.layout.setColumnFixedWidth(3 * column + 2, side)
+        self.setMinimumHeight(max(self.least_height, ROW_HEIGHT * len(plot.rows)))
         self.ci.setGeometry(self.viewRect())  # a half-built layout has a maximum height, and Qt does not grow it back
 
     def _on_zoomed(self) -> None:

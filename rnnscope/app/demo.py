@@ -35,8 +35,8 @@ def _offscreen() -> list[Path]:
     window = main.make_window()
     session = window.session
     problems: list[str] = []
-    session.worker.refused.connect(lambda text: problems.append(text))
-    session.worker.failed.connect(lambda text, details: problems.append(text))
+    session.worker.refused.connect(lambda run, text: problems.append(text))
+    session.worker.failed.connect(lambda run, text, details: problems.append(text))
     window.show()
     main.later(window, (), {}, samples=True)
     written = []

@@ -29,9 +29,9 @@ class ExportDialog(QDialog):
         self._dpi.setSuffix(" dpi")
         self._numbers = QCheckBox("Save its numbers as CSV beside it", self)
         settings = QSettings()
-        self._width.setValue(int(settings.value("export/width", 183)))
-        self._height.setValue(int(settings.value("export/height", 0)))
-        self._dpi.setValue(int(settings.value("export/dpi", 300)))
+        for name, box, default in (("width", self._width, 183), ("height", self._height, 0), ("dpi", self._dpi, 300)):
+            kept = str(settings.value(f"export/{name}", default))
+            box.setValue(int(kept) if kept.isdecimal() else default)
         self._numbers.setChecked(settings.value("export/numbers", "false") == "true")
         for name, widget in (
             ("View", self._view),

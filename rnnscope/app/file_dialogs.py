@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,7 +38,7 @@ class FileDialogs(QObject):
         """Load model files and remember them."""
         paths = [Path(path).absolute() for path in paths]
         self.session.open(paths)
-        recent = [str(path) for path in dict.fromkeys(paths) if path.exists()]
+        recent = [str(path) for path in dict.fromkeys(paths) if os.path.exists(path)]
         recent += [path for path in self.recent() if path not in recent]
         QSettings().setValue("recent", recent[:MOST_RECENT])
 
@@ -68,6 +69,17 @@ class FileDialogs(QObject):
             self._ask_save(self.session.current)
         else:
             self.told.emit("Nothing to save yet: open a model or press Train.")
+
+    def ask_remove(self) -> None:
+        """Take the current run out of the list; ask first if no file has what it learned."""
+        run = self.session.current
+        buttons = QMessageBox.StandardButton
+        if run and run.unsaved:
+            question = f"{run.name} is in no file yet. Remove it all the same?"
+            if QMessageBox.question(self.window, "Remove the run?", question, buttons.Yes | buttons.No) != buttons.Yes:
+                return
+        if run:
+            self.session.remove(run)
 
     def may_close(self) -> bool:
         """Offer to save what no file has. False if the user would rather stay, or until everything has been written."""
@@ -111,11 +123,11 @@ class FileDialogs(QObject):
             QSettings().setValue("export/folder", str(path.parent))
             self.session.export(self.views[view].plot(), path, options, path.with_suffix(".csv") if numbers else None)
 
-    def _on_saved(self) -> None:
+    def _on_saved(self, run: int, path: str) -> None:
         if self._closing and not self.session.unsaved:
             self.window.close()
 
-    def _on_refused(self) -> None:
+    def _on_refused(self, run: int, text: str) -> None:
         self._closing = False
 
     def _ask_save(self, run: Run) -> bool:

@@ -10,6 +10,7 @@ from PySide6.QtGui import QDoubleValidator
 from PySide6.QtWidgets import QComboBox, QFormLayout, QLabel, QLineEdit, QSpinBox, QWidget
 
 from rnnscope.app.catalogue import Catalogue
+from rnnscope.app.wheel_guard import WheelGuard
 from rnnscope.core.settings import Settings, SettingsError, limits, make
 
 WIDEST = 2**31 - 1
@@ -39,6 +40,7 @@ class Form(QWidget):
         self.problem_label = QLabel(self)
         self.problem_label.setObjectName("problem")
         self.problem_label.setWordWrap(True)
+        self.problem_label.setTextFormat(Qt.TextFormat.PlainText)
         self._layout.addRow(self.problem_label)
         self._cell_fields = self._again(self._cell_rows, catalogue.cells[self.cell.currentData()])
         self._task_fields = self._again(self._task_rows, catalogue.tasks[self.task.currentData()])
@@ -99,6 +101,7 @@ class Form(QWidget):
         for key in table:
             box.addItem(self.catalogue.words[key], key)
         box.setAccessibleName(name)
+        WheelGuard.watch(box)
         self._row(self._layout, name, box)
         return box
 
@@ -180,6 +183,7 @@ def _editor(field, parent: QWidget) -> QWidget:
         validator.setLocale(QLocale.c())
         box.setValidator(validator)
     _set(box, field.default)
+    WheelGuard.watch(box)
     return box
 
 
@@ -189,7 +193,7 @@ def _set(editor: QWidget, value: Any) -> None:
     elif isinstance(editor, QSpinBox):
         editor.setValue(value)
     else:
-        editor.setText(f"{value:g}")
+        editor.setText(f"{value:.12g}")
 
 
 def _read(editors: Mapping[str, QWidget]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ class Collector(QObject):
     def __init__(self, session: Session):
         super().__init__(session)
         self.session = session
+        self._before = gc.isenabled()
         gc.collect()
         gc.freeze()
         gc.disable()
@@ -28,6 +29,12 @@ class Collector(QObject):
         timer.setInterval(PERIOD)
         timer.timeout.connect(self._on_time)
         timer.start()
+
+    def restore(self) -> None:
+        """Leave the interpreter's collector as it was."""
+        gc.unfreeze()
+        if self._before:
+            gc.enable()
 
     def _on_time(self) -> None:
         gc.collect(0 if self.session.busy else 2)

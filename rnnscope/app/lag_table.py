@@ -30,7 +30,7 @@ class LagTable(QDockWidget):
         self.setTitleBarWidget(Grip(self))
         self.table = QTableWidget(0, len(COLUMNS) + 1, self)
         self.table.setAccessibleName("Time steps back at which each run falls to 50 % and 1 %")
-        self.table.setHorizontalHeaderLabels(["falls to … at\ntime steps back", *(words for words, _, _ in COLUMNS)])
+        self.table.setHorizontalHeaderLabels(["falls to …\nat lag", *(words for words, _, _ in COLUMNS)])
         self.table.setMinimumWidth(WIDTH)
         self.table.verticalHeader().hide()
         self.table.verticalHeader().setDefaultSectionSize(22)

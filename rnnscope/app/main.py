@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,7 +20,9 @@ def run(files: Sequence[Path | str] = (), models: dict[str, Any] | None = None, 
     window = make_window()
     window.show()
     later(window, files, models or {}, samples)
+    interrupted = signal.signal(signal.SIGINT, lambda *_: window.close())
     status = app.exec()
+    signal.signal(signal.SIGINT, interrupted)
     close(window)
     return status
 
@@ -52,7 +55,6 @@ def make_application():
     app.setFont(interface_font())
     QGuiApplication.setDesktopFileName("rnnscope")
     app.setWindowIcon(QIcon(str(folder("assets") / "icon.svg")))
-    sys.setswitchinterval(SWITCH_INTERVAL)
     return app
 
 
@@ -64,6 +66,8 @@ def make_window():
 
     session = Session()
     window = MainWindow(session)
+    window.setProperty("switch interval", sys.getswitchinterval())
+    sys.setswitchinterval(SWITCH_INTERVAL)
     Hooks(session)
     return window
 
@@ -94,10 +98,14 @@ def close(window) -> None:
     """End the worker and delete the window before Python lets go of it: a live plot at exit can crash."""
     from PySide6.QtCore import QCoreApplication, QEvent
 
+    from rnnscope.app.garbage import Collector
     from rnnscope.app.hooks import Hooks
 
     window.session.finish()
     window.session.findChild(Hooks).restore()
+    for collector in window.session.findChildren(Collector):
+        collector.restore()
+    sys.setswitchinterval(window.property("switch interval"))
     window.deleteLater()
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
 

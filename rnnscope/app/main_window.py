@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import QSettings, QSize, Qt, QTimer, QUrl, Signal
+from PySide6.QtCore import QByteArray, QSettings, QSize, Qt, QTimer, QUrl, Signal
 from PySide6.QtGui import QAction, QDesktopServices, QKeySequence
 from PySide6.QtWidgets import (
     QDockWidget,
@@ -54,7 +54,7 @@ class MainWindow(QMainWindow):
         self._assemble()
         self.heading = QLabel(self)
         self.heading.setObjectName("faint")
-        self.heading.setMinimumWidth(480)
+        self.heading.setMinimumWidth(320)
         self.heading.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.heading.setContentsMargins(8, 0, 16, 0)
         self.menuBar().setCornerWidget(self.heading)
@@ -65,7 +65,7 @@ class MainWindow(QMainWindow):
         session.listed.connect(self._on_listed)
         session.worker.ready.connect(self.fill)
         geometry = QSettings().value("geometry")
-        if geometry is not None:
+        if isinstance(geometry, QByteArray):
             self.restoreGeometry(geometry)
 
     def build(self) -> None:
@@ -104,7 +104,7 @@ class MainWindow(QMainWindow):
             )
         self._default_layout = self.scope.saveState(LAYOUT_VERSION)
         state = QSettings().value("layout")
-        if state is not None:
+        if isinstance(state, QByteArray):
             self.scope.restoreState(state, LAYOUT_VERSION)
         self._on_changed()
         self.built.emit()
@@ -145,6 +145,7 @@ class MainWindow(QMainWindow):
             settings.setValue("layout", self.scope.saveState(LAYOUT_VERSION))
         if self.panel.form and not self.panel.form.problem:
             settings.setValue("form", self.panel.form.values())
+        self.hide()
         self.session.finish()
         event.accept()
 
@@ -198,7 +199,7 @@ class MainWindow(QMainWindow):
         self._action(run, "Stop", self.session.stop, "Ctrl+.")
         self._action(run, "Train the current run on", self.panel.train_on, "Ctrl+Shift+T")
         run.addSeparator()
-        self._action(run, "Remove the current run", self.session.remove_current, QKeySequence.StandardKey.Delete)
+        self._action(run, "Remove the current run", self.files.ask_remove, QKeySequence.StandardKey.Delete)
         compare = bar.addMenu("Compare")
         self._action(compare, "Show all runs of this task", self.session.show_all_of_task)
         self._action(compare, "Show the current run alone", self.session.show_alone)

@@ -65,7 +65,7 @@ class HeatmapItem:
 
     def update(self, mark: Heatmap, log: bool) -> None:
         """Show other values."""
-        scaled = (mark.values - mark.low) * (254 / (mark.high - mark.low))
+        scaled = (mark.values.astype(np.float64) - mark.low) * (254 / (mark.high - mark.low))
         gaps = ~np.isfinite(scaled)
         levels = np.clip(np.where(gaps, 0, scaled), 0, 254).round().astype(np.uint8)
         levels[gaps] = 255

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import time
+
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPlainTextEdit, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+
+TOGETHER, MOST_LINES, LONGEST = 2.0, 4, 600  # seconds; lines; letters
 
 
 class MessageBar(QFrame):
@@ -12,12 +16,16 @@ class MessageBar(QFrame):
     def __init__(self, parent: QWidget):
         super().__init__(parent)
         self.setObjectName("problem")
+        self._lines: list[str] = []
+        self._told = 0.0
         column = QVBoxLayout(self)
         column.setContentsMargins(16, 4, 8, 4)
         row = QHBoxLayout()
         column.addLayout(row)
         self.label = QLabel(self)
         self.label.setWordWrap(True)
+        self.label.setTextFormat(Qt.TextFormat.PlainText)
+        self.label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
         self.label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.details_button = QPushButton("Details", self)
         self.details_button.clicked.connect(self._on_details)
@@ -33,8 +41,12 @@ class MessageBar(QFrame):
         self.hide()
 
     def tell(self, text: str, details: str = "") -> None:
-        """Show a message in place of the last."""
-        self.label.setText(text)
+        """Show a message in place of the last, or under it if that came a moment ago."""
+        now = time.monotonic()
+        fresh = self.isVisible() and now - self._told < TOGETHER
+        self._lines = [*self._lines[1 - MOST_LINES :], text] if fresh else [text]
+        self._told = now
+        self.label.setText("\n".join(line if len(line) < LONGEST else line[:LONGEST] + "…" for line in self._lines))
         self.details.setPlainText(details)
         self.details.hide()
         self.details_button.setVisible(bool(details))

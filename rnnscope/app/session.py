@@ -16,6 +16,7 @@ from rnnscope.views.plot import Plot
 from rnnscope.views.subject import Subject, style_of
 
 LOOK_PERIOD = 16  # ms between looks into the mailbox
+MOST_SHOWN = 6  # runs side by side before further ones arrive without a tick
 MEASURED_AT_ONCE = 1000  # time steps of the longest sequences whose reach is measured without being asked for
 
 
@@ -48,6 +49,7 @@ class Session(QObject):
         self._mailbox = Mailbox()
         self.worker = Worker(self._mailbox, self)
         self.worker.arrived.connect(self._on_arrived)
+        self.worker.began.connect(self._on_began)
         self.worker.ended.connect(self._on_ended)
         self.worker.measured.connect(self._on_measured)
         self.worker.progressed.connect(self._on_progressed)
@@ -75,15 +77,19 @@ class Session(QObject):
             return
         self._begins = self._identity()
         self.goal, self.start, self.paused = configuration.training.iterations, 0, False
+        self.state.emit()
         self.worker.train(self._begins, f"{configuration.cell}-{configuration.task}", configuration)
 
     def train_on(self, training: Any) -> None:
         """Go on training the current run with the settings given."""
         if self.training or self._begins or not self.current:
             return
-        self.goal, self.start, self.paused = training.iterations, len(self.current.history), False
-        self._begin(self.current)
-        self.worker.train_on(self.current.identity, training)
+        run = self.current
+        self.goal, self.start, self.paused = training.iterations, len(run.history), False
+        self._begins = run.identity
+        self.state.emit()
+        self.worker.train_on(run.identity, training)
+        run.configuration = run.configuration.model_copy(update={"training": training})
 
     def pause(self) -> None:
         """Pause the training, or go on."""
@@ -116,11 +122,6 @@ class Session(QObject):
         run.deleteLater()
         self._relist()
 
-    def remove_current(self) -> None:
-        """Take the current run out of the list."""
-        if self.current:
-            self.remove(self.current)
-
     def show_all_of_task(self) -> None:
         """Tick all runs that saw the same sequences as the current one."""
         for run in self.runs:
@@ -141,9 +142,12 @@ class Session(QObject):
 
     def show(self, run: Run, shown: bool) -> None:
         """Tick or untick a run."""
-        if run.shown != shown:
-            run.shown = shown
-            self._relist()
+        run.shown = shown
+        if run is self.current and not shown:
+            others = [other for other in self.runs if other.shown and other.compares_with(run)]
+            self.current = others[0] if others else run
+            self.current.shown = True
+        self._relist()
 
     def finish(self) -> None:
         """Stop the worker and wait for it."""
@@ -167,9 +171,17 @@ class Session(QObject):
         return [run for run in self.runs if run.unsaved]
 
     @property
+    def starting(self) -> bool:
+        """Whether a training has been asked for and has not begun yet."""
+        return self._begins is not None
+
+    @property
     def busy(self) -> bool:
         """Whether an answer is awaited or a training is under way."""
         return bool(self.worker.outstanding or self.training or self._begins)
+
+    def _by_identity(self, identity: int) -> Run | None:
+        return next((run for run in self.runs if run.identity == identity), None)
 
     def _identity(self) -> int:
         self._next += 1
@@ -181,14 +193,11 @@ class Session(QObject):
             name, n = f"{wanted} {n}", n + 1
         return name
 
-    def _begin(self, run: Run) -> None:
-        self.training = run
-        self._timer.start()
-        self.state.emit()
-
     def _relist(self) -> None:
         trace = self.current.trace if self.current else None
-        if trace is not None:
+        if trace is None:
+            self.cursor.resize(1, 1, 1)
+        else:
             units = max(run.trace.units for run in self.shown)
             self.cursor.resize(trace.time_steps, trace.sequences, units)
         self.listed.emit()
@@ -204,12 +213,16 @@ class Session(QObject):
         begins = arrival.run == self._begins
         if begins or not self.current:
             self.current = run
+        run.shown = begins or len(self.shown) <= MOST_SHOWN
         self._relist()
-        if begins:
-            self._begins = None
-            self._begin(run)
-        else:
+        if not begins:
             self._measure(run)
+
+    def _on_began(self, identity: int) -> None:
+        self._begins = None
+        self.training = self._by_identity(identity)
+        self._timer.start()
+        self.state.emit()
 
     def measure_shown(self) -> None:
         """Measure how far back the shown runs reach, however long that takes."""
@@ -223,27 +236,25 @@ class Session(QObject):
     def _on_look(self) -> None:
         if not (frame := self._mailbox.take()):
             return
-        for run in self.runs:
-            if run.identity == frame.run:
-                run.take(frame)
+        if run := self._by_identity(frame.run):
+            run.take(frame)
 
     def _on_ended(self, identity: int, how: str) -> None:
         self._on_look()
         self._timer.stop()
         self.training, self.paused = None, False
-        for run in self.runs:
-            if run.identity == identity:
-                self._measure(run)
-                self.told.emit(f"{run.name}: {how}", "")
+        if run := self._by_identity(identity):
+            self._measure(run)
+            self.told.emit(f"{run.name}: {how}", "")
         self.state.emit()
 
     def _on_measured(self, identity: int, reaches) -> None:
-        for run in self.runs:
-            if run.identity == identity:
-                run.measured(reaches)
+        if run := self._by_identity(identity):
+            run.measured(reaches)
 
     def _on_progressed(self, identity: int, done: float) -> None:
-        self.measuring = next(((run.name, done) for run in self.runs if run.identity == identity), None)
+        run = self._by_identity(identity)
+        self.measuring = (run.name, done) if run else None
         self.state.emit()
 
     def _on_answered(self) -> None:
@@ -252,21 +263,25 @@ class Session(QObject):
             self.state.emit()
 
     def _on_saved(self, identity: int, path: str) -> None:
-        for run in self.runs:
-            if run.identity == identity:
-                run.unsaved = False
+        if run := self._by_identity(identity):
+            run.unsaved = False
         self.told.emit(f"Saved {path}", "")
         self.listed.emit()
 
     def _on_done(self, text: str) -> None:
         self.told.emit(text, "")
 
-    def _on_refused(self, text: str) -> None:
-        self._begins = None
-        self.state.emit()
-        self.told.emit(text, "")
+    def _on_refused(self, identity: int, text: str) -> None:
+        self._give_up(identity)
+        run = self._by_identity(identity)
+        self.told.emit(f"{run.name}: {text}" if run else text, "")
 
-    def _on_failed(self, text: str, details: str) -> None:
-        self._begins = None
-        self.state.emit()
+    def _on_failed(self, identity: int, text: str, details: str) -> None:
+        self._give_up(identity)
         self.told.emit(text, details)
+
+    def _give_up(self, identity: int) -> None:
+        """A training that was asked for does not begin; what went wrong elsewhere is no business of it."""
+        if identity == self._begins:
+            self._begins = None
+            self.state.emit()

@@ -118,16 +118,19 @@ class SetupPanel(QWidget):
     def _on_state(self) -> None:
         training = self.session.training is not None
         ready = self.form is not None and not self.form.problem
-        self.train_button.setEnabled(ready and not training)
+        self.train_button.setEnabled(ready and not training and not self.session.starting)
         self.pause_button.setEnabled(training)
         self.stop_button.setEnabled(training or self.session.measuring is not None)
         self.pause_button.setText("Go on" if self.session.paused else "Pause")
         if self.form:
-            self.form.setEnabled(not training)
+            self.form.setEnabled(not training and not self.session.starting)
         self._show_progress()
 
     def _show_progress(self) -> None:
         run, session = self.session.training, self.session
+        if session.starting:
+            self.status.setText("Starting…")
+            return
         if session.measuring:
             name, share = session.measuring
             self.progress.setRange(0, 100)

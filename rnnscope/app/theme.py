@@ -133,6 +133,7 @@ QListWidget, QTableWidget {{ background: {panel}; color: {text}; border: none; g
 QListWidget::item {{ padding: 4px 2px; }}
 QListWidget::item:selected, QTableWidget::item:selected {{ background: {line}; color: {text}; }}
 QListWidget::item:disabled {{ color: {faint}; }}
+QTableWidget {{ padding-right: 8px; }}
 QHeaderView::section {{ background: {panel}; color: {faint}; border: none; padding: 2px 6px; font-weight: 400; }}
 QTableCornerButton::section {{ background: {panel}; border: none; }}
 QProgressBar {{ background: {line}; border: none; max-height: 4px; min-height: 4px; }}

@@ -7,6 +7,7 @@ from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSlider, QSpinBox, QToolButton, QWidget
 
 from rnnscope.app.cursor import Cursor
+from rnnscope.app.wheel_guard import WheelGuard
 
 SPEEDS = (1, 2, 5, 10, 20, 50, 100)  # time steps a second
 FAR = 10  # time steps of a large step
@@ -44,6 +45,7 @@ class Transport(QWidget):
         self.speed.setToolTip("Time steps a second while playing")
         self.speed.setAccessibleName("Speed")
         self.speed.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        WheelGuard.watch(self.speed)
         self.speed.currentIndexChanged.connect(self._on_speed)
         self.slider = QSlider(Qt.Orientation.Horizontal, self)
         self.slider.setAccessibleName("Time step")
@@ -127,6 +129,7 @@ class Transport(QWidget):
         box.setAccessibleName(name)
         box.setFixedWidth(52)
         box.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        WheelGuard.watch(box)
         box.setToolTip(f"The {name} whose values are read out")
         return box
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QDockWidget, QWidget
+from PySide6.QtWidgets import QDockWidget, QMenu, QWidget
 
 from rnnscope.app.canvas import Canvas
 from rnnscope.app.cursor import Cursor
@@ -48,15 +48,18 @@ class ViewDock(QDockWidget):
         self.view, self.cursor, self._subjects, self._queue = view, cursor, subjects, queue
         self.setObjectName(f"view-{view}")
         self.canvas = Canvas(cursor, theme, view == "input", self)
-        self.canvas.setMinimumHeight(LEAST_HEIGHT.get(view, 72))
+        self.canvas.least_height = LEAST_HEIGHT.get(view, 72)
+        self.canvas.setMinimumHeight(self.canvas.least_height)
         self.canvas.setAccessibleName(self.windowTitle())
         self.setWidget(self.canvas)
         self.setTitleBarWidget(Grip(self))
         self._drawn: tuple | None = None
         export = QAction("Export this view…", self)
         export.triggered.connect(self._on_export)
-        self.canvas.addAction(export)
-        self.canvas.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
+        self._menu = QMenu(self)
+        self._menu.addAction(export)
+        self.canvas.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
+        self.canvas.scene().sigMouseClicked.connect(self._on_clicked)
         cursor.moved.connect(self._on_moved)
         cursor.chosen.connect(self._on_chosen)
         self.visibilityChanged.connect(self._on_visible)
@@ -105,6 +108,10 @@ class ViewDock(QDockWidget):
     def _on_visible(self, visible: bool) -> None:
         if visible:
             self.refresh()
+
+    def _on_clicked(self, event) -> None:
+        if event.button() == Qt.MouseButton.RightButton:
+            self._menu.popup(event.screenPos().toPoint())
 
     def _on_export(self) -> None:
         self.export_wanted.emit(self.view)

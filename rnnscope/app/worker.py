@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 import traceback
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +21,7 @@ from rnnscope.app.mailbox import Frame, Mailbox
 from rnnscope.core.trace import Facts, History, Trace
 from rnnscope.views.plot import Plot
 
+NO_RUN = 0  # of a job that belongs to none
 LEAST_PERIOD = 0.05  # seconds between frames
 TRACE_SHARE = 0.04  # of the worker's time may go into traces while it trains
 
@@ -42,12 +44,22 @@ class Arrival:
 class _Job:
     """Something to do; what `must` be done is done even if the window is closing."""
 
+    run: int
     do: Callable[[], None]
-    must: bool
+    must: bool = False
+    patient: bool = False  # waits until nothing else is to be done, and gives way to whatever comes
 
 
 class _Cancelled(Exception):
     """Nobody waits for the answer any more."""
+
+
+class _Refused(Exception):
+    """What the user can change, in one sentence."""
+
+
+class _GaveWay(Exception):
+    """Something else is to be done first; the job is done again later."""
 
 
 @dataclass(frozen=True)
@@ -92,8 +104,9 @@ class Worker(QThread):
     progressed = Signal(int, float)
     done = Signal(str)
     saved = Signal(int, str)
-    refused = Signal(str)
-    failed = Signal(str, str)
+    began = Signal(int)
+    refused = Signal(int, str)
+    failed = Signal(int, str, str)
     answered = Signal()
     _answered = Signal()  # from the thread; `answered` follows it once `outstanding` counts
 
@@ -101,9 +114,11 @@ class Worker(QThread):
         super().__init__(parent)
         self.mailbox = mailbox
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        self._patient: deque[_Job] = deque()
         self._held: dict[int, _Held] = {}
         self._training: _Training | None = None
         self._cancel = Event()
+        self._threads = 0  # that torch used before
         self.outstanding = 0  # jobs whose answer is still to come
         self._answered.connect(self._on_answered)
 
@@ -111,31 +126,31 @@ class Worker(QThread):
 
     def load(self, run: int, path: Path) -> None:
         """Read a model file."""
-        self._ask(lambda: self._load(run, Path(path)))
+        self._ask(run, lambda: self._load(run, Path(path)))
 
     def adopt(self, run: int, name: str, model: Any) -> None:
         """Take over a model that was made elsewhere."""
-        self._ask(lambda: self._arrive(run, name, model, None))
+        self._ask(run, lambda: self._arrive(run, name, model, None))
 
     def train(self, run: int, name: str, configuration: Any) -> None:
         """Make a model and train it."""
-        self._ask(lambda: self._train(run, name, configuration))
+        self._ask(run, lambda: self._train(run, name, configuration))
 
     def train_on(self, run: int, training: Any) -> None:
         """Go on training a model that is here, with other settings if need be."""
-        self._ask(lambda: self._train_on(run, training))
+        self._ask(run, lambda: self._train_on(run, training))
 
     def pause(self, paused: bool) -> None:
         """Hold the training, or go on."""
-        self._ask(lambda: self._pause(paused))
+        self._ask(NO_RUN, lambda: self._pause(paused))
 
     def stop_training(self) -> None:
         """End the training; what it has learned stays."""
-        self._ask(lambda: self._end("stopped"))
+        self._ask(NO_RUN, lambda: self._end("stopped"))
 
     def measure(self, run: int) -> None:
         """Measure how far back a model reaches."""
-        self._ask(lambda: self._measure(run))
+        self._ask(run, lambda: self._measure(run), patient=True)
 
     def cancel(self) -> None:
         """Give up the measurement under way."""
@@ -143,19 +158,19 @@ class Worker(QThread):
 
     def save(self, run: int, path: Path) -> None:
         """Write a model file."""
-        self._ask(lambda: self._save(run, Path(path)), must=True)
+        self._ask(run, lambda: self._save(run, Path(path)), must=True)
 
     def export(self, plot: Plot, path: Path, options: dict, numbers: Path | None) -> None:
         """Paint a plot for print, and write its numbers."""
-        self._ask(lambda: self._export(plot, Path(path), options, numbers), must=True)
+        self._ask(NO_RUN, lambda: self._export(plot, Path(path), options, numbers))
 
     def forget(self, run: int) -> None:
         """Let go of a model."""
-        self._ask(lambda: self._forget(run))
+        self._ask(run, lambda: self._forget(run))
 
-    def _ask(self, do: Callable[[], None], must: bool = False) -> None:
+    def _ask(self, run: int, do: Callable[[], None], **how: bool) -> None:
         self.outstanding += 1
-        self._jobs.put(_Job(do, must))
+        self._jobs.put(_Job(run, do, **how))
 
     def _on_answered(self) -> None:
         self.outstanding -= 1
@@ -166,6 +181,10 @@ class Worker(QThread):
         self.requestInterruption()
         self._jobs.put(None)
         self.wait()
+        if self._threads:
+            import torch
+
+            torch.set_num_threads(self._threads)
 
     # On the worker's thread from here on.
 
@@ -177,17 +196,33 @@ class Worker(QThread):
             self.failed.emit(f"rnnscope cannot start its model core: {error}", traceback.format_exc())
             return
         self.ready.emit(catalogue)
-        while True:
-            training = self._training
-            if training and not training.paused and self._jobs.empty():
-                self._guarded(self._iterate)
-                continue
-            job = self._jobs.get()
-            if job is None:
-                return
-            if job.must or not self.isInterruptionRequested():
-                self._guarded(job.do)
-            self._answered.emit()
+        while (job := self._next_job()) is not None:
+            if job.patient and job not in self._patient:
+                self._patient.append(job)
+            elif job.must or not self.isInterruptionRequested():
+                self._do(job)
+            else:
+                self._answered.emit()
+
+    def _next_job(self) -> _Job | None:
+        """What comes next; None at the end. Iterates the training, if there is one, until something is asked for."""
+        while self._jobs.empty():
+            if self._training and not self._training.paused:
+                self._guarded(self._training.run, self._iterate)
+            elif self._patient:
+                return self._patient[0]
+            else:
+                break
+        return self._jobs.get()
+
+    def _do(self, job: _Job) -> None:
+        try:
+            self._guarded(job.run, job.do)
+        except _GaveWay:
+            return
+        if job.patient:
+            self._patient.remove(job)
+        self._answered.emit()
 
     def _prepare(self) -> Catalogue:
         """Import what is heavy, and say what can be chosen."""
@@ -197,6 +232,7 @@ class Worker(QThread):
         from rnnscope.core.configuration import Configuration, Training
         from rnnscope.core.tasks import TASKS
 
+        self._threads = torch.get_num_threads()
         torch.set_num_threads(max(1, (os.cpu_count() or 2) - 1))  # one core is the screen's
         return Catalogue(
             Configuration,
@@ -206,22 +242,25 @@ class Worker(QThread):
             {name: thing.name for table in (CELLS, TASKS) for name, thing in table.items()},
         )
 
-    def _guarded(self, job: Callable[[], None]) -> None:
+    def _guarded(self, run: int, do: Callable[[], None]) -> None:
+        """Do something for a run, and tell what went wrong."""
         from rnnscope.core.formats import FileProblem
         from rnnscope.core.settings import SettingsError
         from rnnscope.core.training import Diverged
 
         try:
-            job()
-        except (FileProblem, SettingsError, OSError) as error:
-            self.refused.emit(str(error))
+            do()
+        except (FileProblem, SettingsError, OSError, _Refused) as error:
+            self.refused.emit(run, str(error))
         except _Cancelled:
             return
+        except _GaveWay:
+            raise
         except Diverged as error:
             self._end(f"paused: {error}")
         except Exception as error:
-            self.failed.emit(f"{type(error).__name__}: {error}", traceback.format_exc())
-            if self._training:
+            self.failed.emit(run, f"{type(error).__name__}: {error}", traceback.format_exc())
+            if self._training and self._training.run == run:
                 self._end("failed")
 
     def _load(self, run: int, path: Path) -> None:
@@ -245,7 +284,11 @@ class Worker(QThread):
         choose_device(configuration.training.device)
         model = Model(configuration)
         self._arrive(run, name, model, None)
-        self._training = _Training(run, train(model), time.perf_counter())
+        self._begin(run, train(model))
+
+    def _begin(self, run: int, updates: Any) -> None:
+        self._training = _Training(run, updates, time.perf_counter())
+        self.began.emit(run)
 
     def _train_on(self, run: int, training: Any) -> None:
         from rnnscope.core.training import choose_device, train
@@ -253,7 +296,7 @@ class Worker(QThread):
         choose_device(training.device)
         model = self._held[run].model
         model.configuration = model.configuration.model_copy(update={"training": training})
-        self._training = _Training(run, train(model), time.perf_counter())
+        self._begin(run, train(model))
 
     def _iterate(self) -> None:
         training = self._training
@@ -264,11 +307,10 @@ class Worker(QThread):
         training.pending.append((update.loss, update.gradient_norm))
         now = time.perf_counter()
         if now >= training.next_frame and self.mailbox.wants:
-            self._publish(now)
+            self._publish(training, now)
 
-    def _publish(self, now: float, trace_anyway: bool = False) -> None:
+    def _publish(self, training: _Training, now: float, trace_anyway: bool = False) -> None:
         """Hand over what is new. A trace is made as often as TRACE_SHARE of the time allows."""
-        training = self._training
         held = self._held[training.run]
         loss, norm = _scalars(training.pending)
         held.model.history = held.model.history.extended(loss, norm)
@@ -288,18 +330,21 @@ class Worker(QThread):
         if self._training:
             self._training.paused = paused
             if paused:
-                self._publish(time.perf_counter(), trace_anyway=True)
+                self._publish(self._training, time.perf_counter(), trace_anyway=True)
             self._training.started = time.perf_counter()
 
     def _end(self, how: str) -> None:
-        if not self._training:
+        """End the training whatever happens on the way: a last trace may fail where an iteration did."""
+        training, self._training = self._training, None
+        if training is None:
             return
-        run = self._training.run
-        self._training.updates.close()
-        self._publish(time.perf_counter(), trace_anyway=True)
-        self._training = None
-        self._held[run].model.eval()
-        self.ended.emit(run, how)
+        try:
+            training.updates.close()
+            self._publish(training, time.perf_counter(), trace_anyway=True)
+        except Exception as error:
+            self.failed.emit(training.run, f"{type(error).__name__}: {error}", traceback.format_exc())
+        self._held[training.run].model.eval()
+        self.ended.emit(training.run, how)
 
     def _measure(self, run: int) -> None:
         from rnnscope.core.comparison import SEQUENCES, reaches
@@ -307,17 +352,27 @@ class Worker(QThread):
         def look_up(done: float) -> None:
             if self._cancel.is_set() or self.isInterruptionRequested():
                 raise _Cancelled
+            if not self._jobs.empty():
+                raise _GaveWay
             self.progressed.emit(run, done)
 
+        if run not in self._held:
+            return
         self._cancel.clear()
         look_up(0)
         model = self._held[run].model
         batch = model.task.evaluation().first(SEQUENCES)
-        self.measured.emit(run, reaches(model, batch.inputs, batch.lengths, look_up))
+        try:
+            measured = reaches(model, batch.inputs, batch.lengths, look_up)
+        except ValueError as error:
+            raise _Refused(str(error)) from None
+        self.measured.emit(run, measured)
 
     def _save(self, run: int, path: Path) -> None:
         from rnnscope.core.formats import save
 
+        if self._training and self._training.run == run:
+            self._publish(self._training, time.perf_counter())
         save(self._held[run].model, path)
         self.saved.emit(run, str(path))
 
@@ -329,8 +384,7 @@ class Worker(QThread):
             if numbers:
                 save_numbers(plot, numbers)
         except ValueError as error:
-            self.refused.emit(str(error))
-            return
+            raise _Refused(str(error)) from None
         self.done.emit(f"Saved {path.name}" + (f" and {numbers.name}" if numbers else ""))
 
     def _forget(self, run: int) -> None:

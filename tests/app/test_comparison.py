@@ -81,7 +81,7 @@ def test_every_view_can_be_exported(three, tmp_path, qtbot, suffix):
 def test_an_export_that_cannot_be_written_is_told_in_one_line(three, tmp_path, qtbot):
     with qtbot.waitSignal(three.session.worker.refused, timeout=30_000) as refused:
         three.session.export(three.views["reach"].plot(), tmp_path / "none" / "a.pdf", {"width_mm": 120})
-    assert "none" in refused.args[0]
+    assert "none" in refused.args[1]
     qtbot.waitUntil(lambda: not three.session.busy, timeout=10_000)
 
 

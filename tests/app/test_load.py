@@ -87,7 +87,7 @@ def test_a_file_that_cannot_be_read_is_named_and_changes_nothing(window, loaded,
 
 def test_removing_the_last_run_leaves_an_empty_window_that_works(window, loaded, saved, drawn):
     loaded(saved("lstm"))
-    window.session.remove_current()
+    window.files.ask_remove()
     drawn()
     assert window.session.current is None
     assert window.views["hidden"].canvas._panels == []

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
+import torch
 from PySide6.QtCore import QSettings
 
 import rnnscope
 from rnnscope.app import main, preflight
+from rnnscope.app.export_dialog import ExportDialog
 from rnnscope.cli import main as command
 
 PAINTED = """
@@ -121,3 +126,33 @@ def test_the_command_line_opens_files_in_the_window(monkeypatch, saved):
         command()
     assert ended.value.code == 0
     assert opened == [path]
+
+
+@pytest.mark.parametrize("key", ["geometry", "layout", "theme", "form", "recent", "export/width"])
+@pytest.mark.parametrize("value", ["abc", ["a", "b"], "@ByteArray(x)"])
+def test_damaged_settings_do_not_keep_the_window_from_opening(settings, open_window, key, value):
+    QSettings().setValue(key, value)
+    window = open_window()
+    assert window.docks
+    ExportDialog({"hidden": "Hidden state"}, "hidden", window).deleteLater()
+
+
+def test_closing_leaves_python_as_it_was(settings, qtbot):
+    before = gc.isenabled(), sys.getswitchinterval(), torch.get_num_threads()
+    window = main.make_window()
+    with qtbot.waitSignals([window.session.worker.ready, window.built], timeout=30_000):
+        main.later(window, (), {}, samples=False)
+    assert not gc.isenabled()
+    window.close()
+    main.close(window)
+    assert (gc.isenabled(), sys.getswitchinterval(), torch.get_num_threads()) == before
+
+
+def test_interrupting_in_the_terminal_closes_the_window(tmp_path):
+    environment = _environment(tmp_path, QT_QPA_PLATFORM="offscreen")
+    window = subprocess.Popen([sys.executable, "-m", "rnnscope"], env=environment, stderr=subprocess.PIPE, text=True)
+    time.sleep(4)
+    window.send_signal(signal.SIGINT)
+    _, said = window.communicate(timeout=20)
+    assert window.returncode == 0
+    assert said == ""

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QMessageBox
+import torch
+from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QWheelEvent
+from PySide6.QtWidgets import QApplication, QMessageBox, QWidget
 
-from rnnscope.core.formats import load
+from rnnscope.app.worker import _Held
+from rnnscope.core.formats import load, save
+from rnnscope.core.memory import portions
 from rnnscope.core.model import Model
 from rnnscope.core.tasks import Adding
 from rnnscope.core.training import train
@@ -163,7 +167,7 @@ def test_an_exception_on_the_worker_is_shown_with_its_traceback_and_the_window_l
 
 
 def test_the_traceback_is_behind_the_details_button(window, qtbot):
-    window.session.worker.failed.emit("RuntimeError: x", "Traceback: the details")
+    window.session.worker.failed.emit(0, "RuntimeError: x", "Traceback: the details")
     press(qtbot, window.messages.details_button)
     assert window.messages.details.toPlainText() == "Traceback: the details"
     assert not window.messages.details.isHidden()
@@ -211,7 +215,7 @@ def test_a_device_that_is_not_there_is_refused_in_one_line(window, form, qtbot):
     form(device="mps")
     with qtbot.waitSignal(window.session.worker.refused, timeout=10_000) as refused:
         press(qtbot, window.panel.train_button)
-    assert refused.args[0].startswith("device: mps is not available")
+    assert refused.args[1].startswith("device: mps is not available")
     idle(window, qtbot)
     assert window.session.runs == []
     assert window.panel.train_button.isEnabled()
@@ -220,3 +224,98 @@ def test_a_device_that_is_not_there_is_refused_in_one_line(window, form, qtbot):
 def _first_losses(window, qtbot):
     qtbot.waitUntil(lambda: bool(window.session.training and len(window.session.training.history)), timeout=20_000)
     return window.session.training
+
+
+def test_a_file_that_is_refused_does_not_hide_the_training_that_was_asked_for(window, form, qtbot, tmp_path):
+    configuration = form(iterations=100_000)
+    window.session.open([tmp_path / "missing.safetensors"])
+    window.session.train(configuration)
+    assert window.panel.status.text() == "Starting…"
+    assert not window.panel.train_button.isEnabled()
+    _first_losses(window, qtbot)
+    press(qtbot, window.panel.stop_button)
+    idle(window, qtbot)
+    assert [run.name for run in window.session.runs] == ["lstm-adding"]
+
+
+def test_training_on_with_a_device_that_is_not_there_leaves_the_window_usable(window, form, qtbot):
+    form()
+    train_to_the_end(window, qtbot)
+    form(device="mps")
+    with qtbot.waitSignal(window.session.worker.refused, timeout=10_000):
+        window.panel.train_on()
+    idle(window, qtbot)
+    assert window.session.training is None
+    form(seed=1)
+    train_to_the_end(window, qtbot)
+
+
+def test_the_worker_survives_a_trace_that_fails_twice(window, form, qtbot, monkeypatch):
+    configuration = form(iterations=100_000)
+    window.session.train(configuration)
+    _first_losses(window, qtbot)
+
+    def no_memory(held):
+        raise MemoryError("no room for a trace")
+
+    monkeypatch.setattr(_Held, "trace", no_memory)
+    with qtbot.waitSignal(window.session.worker.ended, timeout=10_000):
+        press(qtbot, window.panel.stop_button)
+    idle(window, qtbot)
+    monkeypatch.undo()
+    assert window.session.worker.isRunning()
+    assert window.panel.train_button.isEnabled()
+
+
+def test_a_measurement_gives_way_to_what_is_asked_for_and_comes_later(window, form, saved, qtbot, monkeypatch):
+    monkeypatch.setattr(portions, "MEMORY", 1)
+    configuration = form(iterations=30)
+    order = []
+    window.session.worker.ended.connect(lambda *about: order.append("trained"))
+    window.session.worker.measured.connect(lambda run, reaches: order.append(run))
+    window.files.open([saved("lstm", length=120)])
+    qtbot.waitUntil(lambda: window.session.measuring is not None, timeout=10_000)
+    window.session.train(configuration)
+    idle(window, qtbot)
+    assert order[0] == "trained"
+    assert sorted(order[1:]) == [run.identity for run in window.session.runs]
+    assert all(run.reaches for run in window.session.runs)
+
+
+def test_a_model_that_cannot_be_measured_is_named_in_one_sentence(window, saved, qtbot):
+    path = saved("lstm")
+    model = load(path)
+    with torch.no_grad():
+        model.cell.weight_h.fill_(float("nan"))
+    save(model, path)
+    with qtbot.waitSignal(window.session.told, timeout=10_000) as told:
+        window.files.open([path])
+    assert told.args[0].startswith("lstm: its states or their gradients overflow")
+    assert told.args[1] == ""
+    idle(window, qtbot)
+
+
+def test_the_wheel_over_a_field_without_focus_changes_nothing(window, form, qtbot):
+    form()
+    window.messages.setFocus()
+    before = window.panel.form.values()
+    for editor in window.panel.form.findChildren(QWidget):
+        at = QPointF(editor.rect().center())
+        event = QWheelEvent(
+            at, editor.mapToGlobal(at), QPoint(), QPoint(0, -120), Qt.MouseButton.NoButton,
+            Qt.KeyboardModifier.NoModifier, Qt.ScrollPhase.NoScrollPhase, False,
+        )  # fmt: skip
+        QApplication.sendEvent(editor, event)
+    assert window.panel.form.values() == before
+
+
+def test_removing_what_no_file_has_asks_first(window, form, qtbot, monkeypatch):
+    form()
+    train_to_the_end(window, qtbot)
+    answers = [QMessageBox.StandardButton.No, QMessageBox.StandardButton.Yes]
+    monkeypatch.setattr(QMessageBox, "question", lambda *about: answers.pop(0))
+    window.files.ask_remove()
+    assert len(window.session.runs) == 1
+    window.files.ask_remove()
+    assert window.session.runs == []
+    idle(window, qtbot)
