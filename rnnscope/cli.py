@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from rnnscope.core.files import check_writable, sentence
 
 if TYPE_CHECKING:
     from rnnscope.core.configuration import Configuration
@@ -32,9 +35,12 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:
+        if isinstance(error, BrokenPipeError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(141)
         if not _is_users(error):
             raise
-        message = error.format_message() if hasattr(error, "format_message") else str(error)
+        message = error.format_message() if hasattr(error, "format_message") else sentence(error)
         print(f"rnnscope: {' '.join(message.split())}", file=sys.stderr)
         sys.exit(getattr(error, "exit_code", 1))
     sys.exit(status or 0)
@@ -96,7 +102,7 @@ def train(
 
     if out.suffix not in FORMATS:
         raise FileProblem(out, f"--out: expected a name that ends in {' or '.join(FORMATS)}")
-    _check_folder(out)
+    check_writable(out)
     training = {
         "iterations": iterations,
         "batch": batch,
@@ -109,12 +115,6 @@ def train(
     if length is not None:
         wanted["length"] = length
     _train_and_save(_configuration(cell, task, units, training, wanted), out)
-
-
-def _check_folder(path: Path) -> None:
-    folder = path.absolute().parent
-    if not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise ValueError(f"{path}: its folder does not exist or cannot be written")
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -132,9 +132,13 @@ def _configuration(cell: str, task: str, units: int, training: dict, wanted: dic
     from rnnscope.core.tasks import TASKS
 
     of_cell = choose(CELLS, cell, "--cell").Settings.model_fields
+    of_task = choose(TASKS, task, "--task").model_fields
+    for name in wanted:
+        if name not in of_cell and name not in of_task:
+            known = ", ".join([*of_cell, *of_task]) or "none"
+            raise ValueError(f"{name}: there is no such setting of {cell} or {task}; they have: {known}")
     cell_settings = {name: value for name, value in wanted.items() if name in of_cell}
     task_settings = {name: value for name, value in wanted.items() if name not in of_cell}
-    choose(TASKS, task, "--task")
     return make(
         Configuration,
         {
@@ -159,6 +163,7 @@ def _train_and_save(configuration: Configuration, out: Path) -> None:
     from rnnscope.core.trace import History
     from rnnscope.core.training import Diverged, train
 
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # batch systems end jobs so: keep the model, as for Ctrl-C
     model = Model(configuration)
     total = configuration.training.iterations
     losses, norms, trouble = [], [], None
@@ -173,11 +178,13 @@ def _train_and_save(configuration: Configuration, out: Path) -> None:
                     progress.update(bar, completed=update.iteration, description=f"loss {float(update.loss):.4f}")
         except (Diverged, KeyboardInterrupt) as error:
             trouble = error
+    if not losses:
+        raise trouble
     model.history = History(*(np.array([float(value) for value in curve], np.float32) for curve in (losses, norms)))
     save(model, out)
     task = model.task
     typer.echo(
-        f"{out}: {task.score_name} {score(model):.4g}, last loss {losses[-1] if losses else float('nan'):.4g} "
+        f"{out}: {task.score_name} {score(model):.4g}, last loss {losses[-1]:.4g} "
         f"(a model without memory that {task.baseline_words}: {task.baseline:.4g})"
     )
     if trouble is not None:
@@ -322,7 +329,7 @@ def _write(plot: Plot, out: Path | None, numbers: Path | None, **page) -> None:
     from rnnscope.figures import save_figure, save_numbers
 
     for path in filter(None, (out, numbers)):
-        _check_folder(path)
+        check_writable(path)
     if out:
         save_figure(plot, out, **page)
     if numbers:

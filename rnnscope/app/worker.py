@@ -244,6 +244,7 @@ class Worker(QThread):
 
     def _guarded(self, run: int, do: Callable[[], None]) -> None:
         """Do something for a run, and tell what went wrong."""
+        from rnnscope.core.files import sentence
         from rnnscope.core.formats import FileProblem
         from rnnscope.core.settings import SettingsError
         from rnnscope.core.training import Diverged
@@ -251,7 +252,7 @@ class Worker(QThread):
         try:
             do()
         except (FileProblem, SettingsError, OSError, _Refused) as error:
-            self.refused.emit(run, str(error))
+            self.refused.emit(run, sentence(error))
         except _Cancelled:
             return
         except _GaveWay:

@@ -44,13 +44,24 @@ def compare(models: Mapping[str, Model] | list[Model], inputs=None, *, sequences
     inputs     (T, B, I) array or tensor; by default the first `sequences` of the first model's evaluation batch
     Raises ValueError when a model cannot read the sequences of the first.
     """
+    if isinstance(models, Model):
+        models = [models]
     if not isinstance(models, Mapping):
-        models = {f"{model.configuration.cell} {n}": model for n, model in enumerate(models, 1)}
+        models = {
+            f"{model.configuration.cell if isinstance(model, Model) else 'model'} {n}": model
+            for n, model in enumerate(models, 1)
+        }
     if not models:
         raise ValueError("models: expected at least one, got none")
+    for name, model in models.items():
+        if not isinstance(model, Model):
+            raise TypeError(f"models: expected Model as rnnscope.load gives it, got {type(model).__name__} for {name}")
     first = next(iter(models.values()))
     if inputs is None:
-        batch = first.task.evaluation().first(sequences)
+        batch = first.task.evaluation()
+        if not 1 <= sequences <= len(batch.lengths):
+            raise ValueError(f"sequences: expected 1 to {len(batch.lengths)}, got {sequences}")
+        batch = batch.first(sequences)
         inputs, lengths = batch.inputs, batch.lengths
     else:
         lengths = None

@@ -92,6 +92,8 @@ def _targets(model, targets, weights, lengths, within) -> tuple[Tensor, Tensor]:
     if not each_step and targets.shape != whole[1:]:
         raise ValueError(f"targets: expected {whole} or {whole[1:]} for the end only; got {tuple(targets.shape)}")
     targets = targets.expand(whole)
+    if classes:
+        _check_classes(targets[within], max(2, model.task.outputs))
     targets = targets.long() if classes else targets.to(dtype)
     if weights is None:
         t = np.arange(steps)[:, None]
@@ -101,6 +103,13 @@ def _targets(model, targets, weights, lengths, within) -> tuple[Tensor, Tensor]:
         raise ValueError(f"weights: expected {(steps, batch)}; got {tuple(weights.shape)}")
     targets = torch.where(within if classes else within[..., None], targets, 0)
     return targets, torch.where(within, weights, 0)
+
+
+def _check_classes(targets: Tensor, count: int) -> None:
+    """Waits for the device."""
+    wrong = targets[(targets < 0) | (targets >= count) | (targets != targets.round())]
+    if len(wrong):
+        raise ValueError(f"targets: expected classes 0 to {count - 1}, got {wrong[0].item()}")
 
 
 def _trace(model, inputs, outputs, signals, lengths, targets, loss, gradients) -> Trace:

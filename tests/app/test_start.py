@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 import torch
@@ -148,10 +147,26 @@ def test_closing_leaves_python_as_it_was(settings, qtbot):
     assert (gc.isenabled(), sys.getswitchinterval(), torch.get_num_threads()) == before
 
 
+INTERRUPTED = """
+import sys
+from rnnscope.app import main
+
+begin = main.later
+
+def later(window, *rest):
+    begin(window, *rest)
+    window.session.worker.ready.connect(lambda catalogue: print("ready", flush=True))
+
+main.later = later
+sys.exit(main.run())
+"""
+
+
 def test_interrupting_in_the_terminal_closes_the_window(tmp_path):
     environment = _environment(tmp_path, QT_QPA_PLATFORM="offscreen")
-    window = subprocess.Popen([sys.executable, "-m", "rnnscope"], env=environment, stderr=subprocess.PIPE, text=True)
-    time.sleep(4)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    window = subprocess.Popen([sys.executable, "-c", INTERRUPTED], env=environment, **pipes)
+    assert window.stdout.readline() == "ready\n"
     window.send_signal(signal.SIGINT)
     _, said = window.communicate(timeout=20)
     assert window.returncode == 0

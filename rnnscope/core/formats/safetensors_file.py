@@ -24,7 +24,10 @@ HISTORY = ("history.loss", "history.gradient_norm")
 
 
 def save(model: Model, path: str | Path) -> None:
-    """Write weights, configuration and training history; whole or not at all. Raises OSError."""
+    """Write weights, configuration and training history; whole or not at all. Raises FileProblem, OSError."""
+    kinds = {value.dtype for value in model.state_dict().values()}
+    if len(kinds) != 1 or not kinds <= {torch.float32, torch.float64}:
+        raise FileProblem(path, f"expected weights all in float32 or all in float64, got {', '.join(map(str, kinds))}")
     about = {"version": VERSION, "configuration": model.configuration.model_dump(mode="json")}
     tensors = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
     curves = (model.history.loss, model.history.gradient_norm)
