@@ -176,6 +176,8 @@ def _editor(field, parent: QWidget) -> QWidget:
         box.setStepType(QSpinBox.StepType.AdaptiveDecimalStepType)
         if unit := (field.json_schema_extra or {}).get("unit"):
             box.setSuffix(f" {unit}")
+    elif field.annotation is str:
+        box = QLineEdit(parent)
     else:
         box = QLineEdit(parent)
         box.setProperty("numeric", "true")
@@ -193,7 +195,7 @@ def _set(editor: QWidget, value: Any) -> None:
     elif isinstance(editor, QSpinBox):
         editor.setValue(value)
     else:
-        editor.setText(f"{value:.12g}")
+        editor.setText(value if isinstance(value, str) else f"{value:.12g}")
 
 
 def _read(editors: Mapping[str, QWidget]) -> dict[str, Any]:

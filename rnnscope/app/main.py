@@ -34,7 +34,7 @@ def show(*models: Any, **named: Any) -> int:
     """
     files = [item for item in models if isinstance(item, (str, Path))]
     made = [item for item in models if not isinstance(item, (str, Path))]
-    numbered = {f"{model.configuration.cell}-{model.configuration.task} {n}": model for n, model in enumerate(made, 1)}
+    numbered = {f"{model.name} {n}": model for n, model in enumerate(made, 1)}
     return run(files, numbered | named)
 
 

@@ -22,12 +22,11 @@ def attention(logits: np.ndarray, t: int) -> np.ndarray:
 def weights_of_past(trace: Trace, t: int, sequence: int) -> np.ndarray | None:
     """Weight of each moment 0..t in the memory at time step t: (t + 1, H) float64, or None for a cell without gates.
 
-    For the LSTM this is i_j f_(j+1) ... f_t, for the GRU (1 - z_j) z_(j+1) ... z_t, for the RWA its attention: the
-    element-wise weighted sum that a gated memory is (Levy et al., Long short-term memory as a dynamically computed
-    element-wise weighted sum, ACL 2018). The direct path only: what a moment changes in later gates is not in it.
+    What was written at j times what has been kept since: i_j f_(j+1) ... f_t for the LSTM, (1 - z_j) z_(j+1) ... z_t for
+    the GRU, and for the RWA its `attention`. It is the element-wise weighted sum that a gated memory is (Levy et al., Long
+    short-term memory as a dynamically computed element-wise weighted sum, ACL 2018). The direct path only: what a moment
+    changes in later gates is not in it.
     """
-    if "attention_logit" in trace.signals:
-        return attention(trace.signals["attention_logit"][:, sequence], t)
     if "log_retention" not in trace.signals:
         return None
     kept = trace.signals["log_retention"][: t + 1, sequence].astype(np.float64)

@@ -40,22 +40,11 @@ class Comparison:
 def compare(models: Mapping[str, Model] | list[Model], inputs=None, *, sequences: int = SEQUENCES) -> Comparison:
     """Measure how far back each model carries information, all on the same sequences.
 
-    models     name -> Model, or a list, then named by cell
+    models     name -> Model, or one or several Models, then named by cell
     inputs     (T, B, I) array or tensor; by default the first `sequences` of the first model's evaluation batch
     Raises ValueError when a model cannot read the sequences of the first.
     """
-    if isinstance(models, Model):
-        models = [models]
-    if not isinstance(models, Mapping):
-        models = {
-            f"{model.configuration.cell if isinstance(model, Model) else 'model'} {n}": model
-            for n, model in enumerate(models, 1)
-        }
-    if not models:
-        raise ValueError("models: expected at least one, got none")
-    for name, model in models.items():
-        if not isinstance(model, Model):
-            raise TypeError(f"models: expected Model as rnnscope.load gives it, got {type(model).__name__} for {name}")
+    models = _named(models)
     first = next(iter(models.values()))
     if inputs is None:
         batch = first.task.evaluation()
@@ -73,6 +62,23 @@ def compare(models: Mapping[str, Model] | list[Model], inputs=None, *, sequences
                 f"{inputs.shape[-1]}; compare models of one task"
             )
     return Comparison(tuple(_measure(name, model, inputs, lengths) for name, model in models.items()))
+
+
+def _named(models) -> dict[str, Model]:
+    if isinstance(models, Model):
+        models = [models]
+    if not isinstance(models, Mapping):
+        models = {f"{_cell_of(model)} {n}": model for n, model in enumerate(models, 1)}
+    for name, model in models.items():
+        if not isinstance(model, Model):
+            raise TypeError(f"models: expected Model as rnnscope.load gives it, got {type(model).__name__} for {name}")
+    if not models:
+        raise ValueError("models: expected at least one, got none")
+    return dict(models)
+
+
+def _cell_of(model) -> str:
+    return model.configuration.cell if isinstance(model, Model) else "model"
 
 
 def reaches(model: Model, inputs, lengths=None, between: Between = nothing) -> dict[str, Reach]:

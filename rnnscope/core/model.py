@@ -35,6 +35,11 @@ class Model(nn.Module):
         nn.init.zeros_(self.readout.bias)
 
     @property
+    def name(self) -> str:
+        """Cell and task, the keys of CELLS and TASKS: "lstm-adding"."""
+        return f"{self.configuration.cell}-{self.configuration.task}"
+
+    @property
     def device(self) -> torch.device:
         """Where the weights are."""
         return self.readout.weight.device

@@ -1,7 +1,5 @@
 """The weights of the past, by two routes each: closed form against running form, gates against what the cell holds."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -42,13 +40,28 @@ def test_attention_takes_logits_without_a_limit():
 @pytest.mark.parametrize("t", [0, 11, T - 1])
 def test_the_gates_give_the_same_attention(trace_of, t):
     trace = trace_of("rwa")
-    gates_only = replace(trace, signals={name: s for name, s in trace.signals.items() if name != "attention_logit"})
     for sequence in range(B):
-        by_gates = weights_of_past(gates_only, t, sequence)
-        by_logits = weights_of_past(trace, t, sequence)
-        assert by_logits.shape == (t + 1, 5)
+        by_gates = weights_of_past(trace, t, sequence)
+        by_logits = attention(trace.signals["attention_logit"], t)[:, sequence]
+        assert by_gates.shape == (t + 1, 5)
         np.testing.assert_allclose(by_gates, by_logits, rtol=1e-4, atol=1e-7)
-        np.testing.assert_array_equal(by_logits, attention(trace.signals["attention_logit"], t)[:, sequence])
+
+
+# cells whose weights are the softmax of their logits less all the logs of their discounts up to then
+DISCOUNTED = {"rda": ("attention_logit", "discount"), "slstm": ("input_logit", "forget_gate")}
+
+
+@pytest.mark.parametrize("t", [0, 1, 11, T - 1])
+@pytest.mark.parametrize("cell", DISCOUNTED)
+def test_discounted_attention_is_a_softmax(cell, t, trace_of):
+    trace = trace_of(cell)
+    logit, discount = (trace.signals[name].astype(np.float64) for name in DISCOUNTED[cell])
+    less = attention(logit - np.cumsum(np.log(discount), 0), t)
+    assert t == 0 or np.abs(less - attention(logit, t)).max() > 0.05  # the discount does count
+    for sequence in range(B):
+        np.testing.assert_allclose(weights_of_past(trace, t, sequence), less[:, sequence], rtol=1e-3, atol=1e-6)
+    value = trace.signals["value" if cell == "rda" else "candidate"][: t + 1]
+    np.testing.assert_allclose((less * value).sum(0), trace.signals["average"][t], rtol=1e-3, atol=1e-5)
 
 
 def test_retention_is_what_the_newer_moments_leave(trace_of):
@@ -59,24 +72,36 @@ def test_retention_is_what_the_newer_moments_leave(trace_of):
         np.testing.assert_allclose(left[j], 1 - weights[j + 1 :].sum(0), rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.parametrize("cell", ["lstm", "lstm1997", "peephole"])
 @pytest.mark.parametrize("t", [0, 1, T - 1])
-def test_lstm_cell_is_the_weighted_sum_of_its_candidates(trace_of, t):
-    trace = trace_of("lstm")
+def test_lstm_cell_is_the_weighted_sum_of_its_candidates(trace_of, t, cell):
+    trace = trace_of(cell)
     for sequence in range(B):
         weights = weights_of_past(trace, t, sequence)
         held = (weights * trace.signals["candidate"][: t + 1, sequence]).sum(0)
         np.testing.assert_allclose(held, trace.signals["cell"][t, sequence], rtol=1e-4, atol=1e-6)
 
 
+# cells whose state is an average: the state, the gate, and whether the gate keeps (else it writes)
+CONVEX = {
+    "gru": ("hidden", "update_gate", True),
+    "gru_cho": ("hidden", "update_gate", True),
+    "mingru": ("hidden", "update_gate", False),
+    "cifg": ("cell", "input_gate", False),
+}
+
+
+@pytest.mark.parametrize("cell", CONVEX)
 @pytest.mark.parametrize("t", [0, 1, T - 1])
-def test_gru_state_is_the_average_of_its_candidates(trace_of, t):
-    trace = trace_of("gru")
+def test_gru_state_is_the_average_of_its_candidates(trace_of, t, cell):
+    trace, (state, gate, keeps) = trace_of(cell), CONVEX[cell]
+    kept = trace.signals[gate] if keeps else 1 - trace.signals[gate]
     for sequence in range(B):
         weights = weights_of_past(trace, t, sequence)
-        of_start = trace.signals["update_gate"][: t + 1, sequence].prod(0)
+        of_start = kept[: t + 1, sequence].prod(0)
         np.testing.assert_allclose(weights.sum(0) + of_start, 1, rtol=1e-5)
         held = (weights * trace.signals["candidate"][: t + 1, sequence]).sum(0)
-        np.testing.assert_allclose(held, trace.signals["hidden"][t, sequence], rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(held, trace.signals[state][t, sequence], rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("cell", CELLS)

@@ -77,14 +77,14 @@ def sigmoid(a):
     return 1 / (1 + np.exp(-a))
 
 
-def elman(gate, x, s, settings):
+def elman(gate, x, s, cell):
     a = gate("preactivation", x, s["hidden"])
-    if settings.get("nonlinearity") == "relu":
+    if cell.settings.nonlinearity == "relu":
         return {"preactivation": a, "local_derivative": np.where(a > 0, 1.0, 0.0), "hidden": np.maximum(a, 0)}
     return {"preactivation": a, "local_derivative": np.cosh(a) ** -2, "hidden": np.tanh(a)}
 
 
-def lstm(gate, x, s, settings):
+def lstm(gate, x, s, cell):
     i, f, o = (sigmoid(gate(which, x, s["hidden"])) for which in ("input", "forget", "output"))
     g = np.tanh(gate("candidate", x, s["hidden"]))
     c = f * s.get("cell", 0) + i * g
@@ -94,7 +94,7 @@ def lstm(gate, x, s, settings):
     return gates | logs | states | {"forget_preactivation": gate("forget", x, s["hidden"])}
 
 
-def gru(gate, x, s, settings):
+def gru(gate, x, s, cell):
     h = s["hidden"]
     r, z = sigmoid(gate("reset", x, h)), sigmoid(gate("update", x, h))
     n = np.tanh(gate("candidate_input", x, h) + r * gate("candidate_hidden", x, h))
@@ -103,7 +103,7 @@ def gru(gate, x, s, settings):
     return gates | logs | {"hidden": (1 - z) * n + z * h, "update_preactivation": gate("update", x, h)}
 
 
-def rwa(gate, x, s, settings):
+def rwa(gate, x, s, cell):
     """Naive sums of exp(a), without a running maximum; what is recorded relative to it is divided by it at the end."""
     h, before = s["hidden"], s.get("sum_of_weights", 0)
     u, g, a = gate("input_value", x, h), gate("gate", x, h), gate("attention_logit", x, h)
@@ -118,7 +118,112 @@ def rwa(gate, x, s, settings):
     return gates | sums | kept | written | {"hidden": np.tanh(n / d), "weighted_sum": n, "sum_of_weights": d}
 
 
-EQUATIONS = {"elman": elman, "lstm": lstm, "gru": gru, "rwa": rwa}
+def lstm1997(gate, x, s, cell):
+    a_i, h = gate("input", x, s["hidden"]), s["hidden"]
+    i, o, g = sigmoid(a_i), sigmoid(gate("output", x, h)), np.tanh(gate("candidate", x, h))
+    c = s.get("cell", 0) + i * g
+    gates = {"input_gate": i, "output_gate": o, "candidate": g, "write": i * g, "input_preactivation": a_i}
+    logs = {"log_retention": 0 * c, "log_write": np.log(i)}
+    return gates | logs | {"cell": c, "squashed_cell": np.tanh(c), "hidden": o * np.tanh(c)}
+
+
+def peephole(gate, x, s, cell):
+    h, old = s["hidden"], s.get("cell", np.zeros_like(s["hidden"]))
+    p_i, p_f, p_o = (gate(f"{which}_peephole", x, h) for which in ("input", "forget", "output"))
+    i, a_f = sigmoid(gate("input", x, h) + p_i * old), gate("forget", x, h) + p_f * old
+    f, g = sigmoid(a_f), np.tanh(gate("candidate", x, h))
+    c = f * old + i * g
+    o = sigmoid(gate("output", x, h) + p_o * c)
+    gates = {"input_gate": i, "forget_gate": f, "output_gate": o, "candidate": g, "write": i * g}
+    logs = {"log_retention": np.log(f), "log_write": np.log(i), "timescale": -1 / np.log(f), "forget_preactivation": a_f}
+    peeps = {"input_peep": p_i * old, "forget_peep": p_f * old, "output_peep": p_o * c}
+    return gates | logs | peeps | {"cell": c, "squashed_cell": np.tanh(c), "hidden": o * np.tanh(c)}
+
+
+def cifg(gate, x, s, cell):
+    a_i, h = gate("input", x, s["hidden"]), s["hidden"]
+    i, o, g = sigmoid(a_i), sigmoid(gate("output", x, h)), np.tanh(gate("candidate", x, h))
+    f = 1 - i
+    c = f * s.get("cell", 0) + i * g
+    gates = {"input_gate": i, "forget_gate": f, "output_gate": o, "candidate": g, "write": i * g}
+    logs = {"log_retention": np.log(f), "log_write": np.log(i), "timescale": -1 / np.log(f), "input_preactivation": a_i}
+    return gates | logs | {"cell": c, "squashed_cell": np.tanh(c), "hidden": o * np.tanh(c)}
+
+
+def gru_cho(gate, x, s, cell):
+    h, weight = s["hidden"], cell.weight_candidate.detach().numpy()
+    r, z = sigmoid(gate("reset", x, h)), sigmoid(gate("update", x, h))
+    n = np.tanh(gate("candidate_input", x, h) + (r * h) @ weight.T)
+    gates = {"reset_gate": r, "update_gate": z, "candidate": n, "write": (1 - z) * n}
+    logs = {"log_retention": np.log(z), "log_write": np.log(1 - z), "timescale": -1 / np.log(z)}
+    return gates | logs | {"hidden": (1 - z) * n + z * h, "update_preactivation": gate("update", x, h)}
+
+
+def discounted(s, value, logit, discount):
+    """Naive discounted sums of exp(logit), without a running maximum, which is a maximum over discounted logits."""
+    before = discount * s.get("sum_of_weights", 0)
+    top = np.maximum(s.get("running_maximum", -np.inf) + np.log(discount), logit)
+    n, d = discount * s.get("weighted_sum", 0) + value * np.exp(logit), before + np.exp(logit)
+    with np.errstate(divide="ignore"):
+        kept = {"retention": before / d, "log_retention": np.log(before / d)}
+    written = {"newest_weight": np.exp(logit) / d, "log_write": np.log(np.exp(logit) / d), "log_mass": np.log(d)}
+    sums = {"weighted_sum": n, "sum_of_weights": d, "running_maximum": top, "average": n / d}
+    return n / np.exp(top), d / np.exp(top), sums | kept | written
+
+
+def rda(gate, x, s, cell):
+    h = s["hidden"]
+    u, g, a = gate("input_value", x, h), gate("gate", x, h), gate("attention_logit", x, h)
+    a_gamma = gate("discount", x, h)
+    gamma, value = sigmoid(a_gamma), u * np.tanh(g)
+    n, d, sums = discounted(s, value, a, gamma)
+    gates = {"input_value": u, "gate": g, "attention_logit": a, "squashed_gate": np.tanh(g), "value": value}
+    gates |= {"discount": gamma, "discount_preactivation": a_gamma}
+    return gates | sums | {"numerator": n, "denominator": d, "hidden": np.tanh(sums["average"])}
+
+
+def mingru(gate, x, s, cell):
+    h, a = s["hidden"], gate("candidate", x, None)
+    z, n = sigmoid(gate("update", x, None)), np.where(a >= 0, a + 0.5, sigmoid(a))
+    gates = {"update_gate": z, "candidate": n, "write": z * n, "update_preactivation": gate("update", x, None)}
+    logs = {"log_retention": np.log(1 - z), "log_write": np.log(z), "timescale": -1 / np.log(1 - z)}
+    return gates | logs | {"hidden": (1 - z) * h + z * n}
+
+
+def slstm(gate, x, s, cell):
+    a, a_f, a_g, a_o = (gate(which, x, s["hidden"]) for which in ("input", "forget", "candidate", "output"))
+    f, o, g = sigmoid(a_f), sigmoid(a_o), np.tanh(a_g)
+    c, n, sums = discounted(s, g, a, f)
+    gates = {"input_logit": a, "forget_gate": f, "output_gate": o, "candidate": g, "forget_preactivation": a_f}
+    return gates | sums | {"cell": c, "normaliser": n, "hidden": o * sums["average"]}
+
+
+def lru(gate, x, s, cell):
+    of = {which: gate(which, x, None) for which in cell.gates}
+    lam = np.exp(-np.exp(of["decay"]) + 1j * np.exp(of["phase"]))
+    gamma = np.sqrt(1 - np.abs(lam) ** 2)
+    mode = lam * s.get("mode", 0) + gamma * (of["real"] + 1j * of["imaginary"])
+    weight = cell.weight_real.detach().numpy() + 1j * cell.weight_imaginary.detach().numpy()
+    same = {"log_retention": np.log(np.abs(lam)), "log_write": np.log(gamma), "timescale": -1 / np.log(np.abs(lam))}
+    same = {name: np.broadcast_to(value, mode.shape) for name, value in same.items()}
+    parts = {"mode": mode, "real": mode.real, "imaginary": mode.imag, "modulus": np.abs(mode)}
+    return parts | same | {"hidden": (mode @ weight.T).real}
+
+
+EQUATIONS = {
+    "elman": elman,
+    "lstm": lstm,
+    "gru": gru,
+    "rwa": rwa,
+    "lstm1997": lstm1997,
+    "peephole": peephole,
+    "cifg": cifg,
+    "gru_cho": gru_cho,
+    "rda": rda,
+    "mingru": mingru,
+    "slstm": slstm,
+    "lru": lru,
+}
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -135,10 +240,10 @@ def test_every_signal_is_its_equation(name, settings, engine):
             total = total + h @ weight_h[cell.gate_rows(which, "h")].T
         return total if which in cell.unbiased else total + bias[cell.gate_rows(which, "bias")]
 
-    start = np.tanh(cell.start.detach().numpy()) if name == "rwa" else 0
+    start = np.tanh(cell.start.detach().numpy()) if name in ("rwa", "rda") else 0
     values, history = {"hidden": np.zeros((4, 5)) + start}, []
     for x in inputs.numpy():
-        values = EQUATIONS[name](gate, x, values, settings)
+        values = EQUATIONS[name](gate, x, values, cell)
         history.append(values)
     run = ENGINES[engine](cell, inputs, record=True)
     assert list(run.signals) == list(cell.signals)
@@ -168,6 +273,14 @@ COUNTS = {
     "lstm": lambda i, h: 4 * (h * i + h * h + h),
     "gru": lambda i, h: 3 * (h * i + h * h + h) + h,
     "rwa": lambda i, h: 3 * i * h + 2 * h * h + 3 * h,
+    "lstm1997": lambda i, h: 3 * (h * i + h * h + h),
+    "peephole": lambda i, h: 4 * (h * i + h * h + h) + 3 * h,
+    "cifg": lambda i, h: 3 * (h * i + h * h + h),
+    "gru_cho": lambda i, h: 3 * (h * i + h * h + h),
+    "rda": lambda i, h: 4 * i * h + 3 * h * h + 4 * h,
+    "mingru": lambda i, h: 2 * (h * i + h),
+    "slstm": lambda i, h: 4 * (h * i + h * h + h),
+    "lru": lambda i, h: 2 * h * i + 2 * h * h + 2 * h,  # B and C are complex: two numbers each
 }
 
 
@@ -197,3 +310,15 @@ def test_coordinates_have_an_inverse(name, by_hand):
     assert set(back) == set(cell.states)
     for part, value in state.items():
         torch.testing.assert_close(back[part], value, **EXACT, msg=part)
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_coordinates_are_all_that_the_future_knows(name, by_hand):
+    """Coordinates of one state, put back near another: what is seen now and of every later input is that of the first."""
+    cell, inputs = drawn(name), noise(9, 6, 3)
+    far, here = (by_hand(cell, noise(4, 6, 3, seed=seed))[-1] for seed in (1, 2))
+    moved = cell.from_coordinates(cell.coordinates(far), here)
+    assert (far["hidden"] - here["hidden"]).abs().max() > 0.1
+    torch.testing.assert_close(moved["hidden"], far["hidden"], **EXACT)
+    for one, other in zip(by_hand(cell, inputs, moved), by_hand(cell, inputs, far), strict=True):
+        torch.testing.assert_close(one["hidden"], other["hidden"], **EXACT)

@@ -31,11 +31,10 @@ def run(monkeypatch, capsys):
 TINY = ("--units", 3, "--iterations", 2, "--batch", 4, "--device", "cpu")
 
 
-@pytest.mark.parametrize("task", TASKS)
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize(("cell", "task"), [*((cell, "adding") for cell in CELLS), *(("gru", task) for task in TASKS)])
 def test_train_then_info(cell, task, run, tmp_path):
     out = tmp_path / "it.safetensors"
-    length = () if task == "digits" else ("--length", 5)
+    length = () if "digits" in task else ("--length", 5)
     status, printed, _ = run("train", "--out", out, "--cell", cell, "--task", task, *length, *TINY)
     assert status == 0
     assert len(printed.splitlines()) == 1
@@ -43,13 +42,13 @@ def test_train_then_info(cell, task, run, tmp_path):
     model = load(out)
     assert (model.configuration.cell, model.configuration.task, model.configuration.units) == (cell, task, 3)
     assert model.configuration.training.batch == 4
-    assert task == "digits" or model.task.length == 5
+    assert "digits" in task or model.task.length == 5
     assert len(model.history) == 2
     assert np.isfinite([model.history.loss, model.history.gradient_norm]).all()
     status, printed, errors = run("info", out)
     assert (status, errors) == (0, "")
     count = sum(parameter.numel() for parameter in model.parameters())
-    for words in (CELLS[cell].name, TASKS[task].name, "3 units", f"{count} parameters", "2 iterations", "hidden (h)"):
+    for words in (CELLS[cell].name, TASKS[task].name, "3 units", f"{count:,} parameters", "2 iterations", "hidden (h)"):
         assert words in printed
 
 

@@ -1,6 +1,7 @@
 """Every task: its batches, its targets recomputed from the inputs by hand, and the baseline it states."""
 
 import math
+from functools import cache
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import torch
 from rnnscope.core.losses import LOSSES
 from rnnscope.core.settings import SettingsError, make
 from rnnscope.core.tasks import TASKS
+from rnnscope.core.tasks.agreement import LANGUAGES
 from rnnscope.core.tasks.copy_memory import ALPHABET, BLANK, MARKER
 
 SETTINGS = [
@@ -20,6 +22,24 @@ SETTINGS = [
     ("length", {"length": 9}),
     ("length", {"length": 2}),
     ("digits", {}),
+    ("permuted_digits", {}),
+    ("permuted_digits", {"seed": 3}),
+    ("variable_copy", {"length": 5, "symbols": 3}),
+    ("variable_copy", {"length": 1, "symbols": 1}),
+    ("temporal_order", {"length": 20}),
+    ("temporal_order", {"length": 3}),
+    ("flip_flop", {"length": 9}),
+    ("flip_flop", {"length": 2, "bits": 1, "pulse": 0.9}),
+    ("reber", {"length": 12}),
+    ("reber", {"length": 5}),
+    ("dyck", {"length": 12, "depth": 3}),
+    ("dyck", {"length": 5, "depth": 2, "kinds": 1}),
+    ("dyck", {"length": 9, "depth": 50, "kinds": 4}),
+    ("agreement", {"length": 6}),
+    ("agreement", {"length": 5, "places": 2, "attractors": 0.5}),
+    ("agreement", {"length": 0, "places": 3}),
+    ("text", {"length": 5}),
+    ("text", {"length": 1, "alphabet": 10}),
 ]
 
 
@@ -104,7 +124,137 @@ def digits(task, inputs, targets, weights, length):
     return [found] * 64
 
 
-ANSWERS = {"adding": adding, "copy": copy, "length": length, "digits": digits}
+def permuted_digits(task, inputs, targets, weights, length):
+    """The same once each pixel is back in its place."""
+    pixels = [None] * 64
+    for pixel, value in zip(task.order, inputs, strict=True):
+        pixels[pixel] = value
+    return digits(task, pixels, targets, weights, length)
+
+
+def variable_copy(task, inputs, targets, weights, length):
+    shown = [row.index(1) for row in inputs]
+    assert all(sum(row) == 1 for row in inputs)
+    assert length == len(shown) == task.length + 2 * task.symbols
+    named = [task.channels[symbol] for symbol in shown]
+    marker = named.index("marker")
+    assert task.symbols <= marker < task.symbols + task.length
+    assert all(name.startswith("symbol ") for name in named[: task.symbols])
+    assert all(name == "blank" for t, name in enumerate(named) if t >= task.symbols and t != marker)
+    assert weights == [1] * length
+    due = [0] * (marker + 1) + shown[: task.symbols]
+    return due + [0] * (length - len(due))
+
+
+def temporal_order(task, inputs, targets, weights, length):
+    letters = [task.channels[row.index(1)] for row in inputs]
+    assert all(sum(row) == 1 for row in inputs)
+    assert letters[-1] in "cdef"
+    first, second = (letter for letter in letters if letter in "AB")
+    if length == 20:
+        assert [t for t, letter in enumerate(letters) if letter in "AB"] in [[a, b] for a in (2, 3) for b in (10, 11)]
+    assert weights == [0] * (length - 1) + [1]
+    return [["AA", "AB", "BA", "BB"].index(first + second)] * length
+
+
+def flip_flop(task, inputs, targets, weights, length):
+    assert all(abs(pulse) == 1 for pulse in inputs[0])
+    assert all(pulse in (-1, 0, 1) for row in inputs for pulse in row)
+    assert weights == [1] * length
+    held, answers = [0] * task.bits, []
+    for row in inputs:
+        held = [pulse or bit for pulse, bit in zip(row, held, strict=True)]
+        answers.append(held)
+    return answers
+
+
+INNER = {"0B": 1, "1T": 2, "1P": 3, "2S": 2, "2X": 4, "3T": 3, "3V": 5, "4X": 3, "4S": 6, "5P": 4, "5V": 6, "6E": 7}
+
+
+def reber(task, inputs, targets, weights, length):
+    shown = "".join(task.channels[row.index(1)] for row in inputs[:length])
+    assert all(sum(row) == 1 for row in inputs[:length])
+    assert not any(any(row) for row in inputs[length:])
+    assert weights == [1] * length + [0] * (len(weights) - length)
+    assert shown[0] == "B"
+    assert shown[1] == shown[-1]  # T or P, which comes back
+    assert shown[1] in "TP"
+    inner, state = shown[2:-1], 0
+    for symbol in inner:
+        state = INNER[f"{state}{symbol}"]
+    assert state == 7
+    assert 5 <= len(inner) <= task.length
+    return [task.channels.index(symbol) for symbol in shown[1:] + "E"] + [0] * (len(inputs) - length)
+
+
+def dyck(task, inputs, targets, weights, length):
+    shown = [task.channels[row.index(1)] for row in inputs[:length]]
+    assert all(sum(row) == 1 for row in inputs[:length])
+    assert not any(any(row) for row in inputs[length:])
+    assert weights == [1] * length + [0] * (len(weights) - length)
+    assert 2 <= length <= task.length
+    pairs = {"(": ")", "[": "]", "{": "}", "<": ">"}
+    closers, due, answers = list(pairs.values()), [], []
+    for bracket in shown:
+        if bracket in pairs:
+            due.append(pairs[bracket])
+        else:
+            assert due.pop() == bracket
+        assert len(due) <= task.depth
+        answers.append(closers.index(due[-1]) + 1 if due else 0)
+    assert not due
+    return answers + [0] * (len(inputs) - length)
+
+
+def agreement(task, inputs, targets, weights, length):
+    words = [task.channels[row.index(1)] for row in inputs]
+    assert all(sum(row) == 1 for row in inputs)
+    assert words[:4] == ["I", "grew", "up", "in"]
+    assert words[-3:] == ["I", "speak", "fluent"]
+    assert len(words) == length == 4 + 1 + task.length + 3
+    places = task.channels[-task.places :]
+    assert words[4] in places
+    assert words[4] not in words[5:]  # other places mislead
+    assert weights == [0] * (length - 1) + [1]
+    languages = {"France": "French", "Germany": "German", "Spain": "Spanish", "Italy": "Italian"}
+    languages |= {"Japan": "Japanese", "Russia": "Russian", "Greece": "Greek", "Poland": "Polish"}
+    assert languages == LANGUAGES
+    return [list(languages).index(words[4])] * length
+
+
+@cache
+def topics(channels):
+    """Python's help topics, without the last tenth, in the numbers of the channels, each as one character."""
+    from pydoc_data.topics import topics as about
+
+    whole = "\n".join(about[name] for name in sorted(about))
+    numbers = {{"space": " ", "newline": "\n", "tab": "\t"}.get(name, name): n for n, name in enumerate(channels[:-1])}
+    return "".join(chr(numbers.get(character, len(numbers))) for character in whole[: len(whole) - len(whole) // 10])
+
+
+def text(task, inputs, targets, weights, length):
+    shown = [row.index(1) for row in inputs]
+    assert all(sum(row) == 1 for row in inputs)
+    assert length == task.length == len(shown)
+    assert weights == [1] * length
+    assert "".join(map(chr, [*shown, targets[-1]])) in topics(task.channels)
+    return [*shown[1:], targets[-1]]
+
+
+ANSWERS = {
+    "adding": adding,
+    "copy": copy,
+    "length": length,
+    "digits": digits,
+    "permuted_digits": permuted_digits,
+    "variable_copy": variable_copy,
+    "temporal_order": temporal_order,
+    "flip_flop": flip_flop,
+    "reber": reber,
+    "dyck": dyck,
+    "agreement": agreement,
+    "text": text,
+}
 
 
 @pytest.mark.parametrize(("name", "settings"), SETTINGS, ids=str)
@@ -116,12 +266,45 @@ def test_targets_follow_from_the_inputs(name, settings):
         np.testing.assert_allclose(of_b[1], answers, rtol=1e-6)
 
 
-def without_memory(task, batch):
-    """Outputs that know how far the end is, but nothing that was read: the best fixed answer for each such moment."""
-    from_end = batch.lengths - 1 - np.arange(len(batch.inputs))[:, None]  # (T, B)
-    outputs = np.zeros((*from_end.shape, task.outputs), np.float64)
-    for moment in np.unique(from_end[batch.weights > 0]):
-        here = (from_end == moment) & (batch.weights > 0)
+def until_the_end(batch):
+    return batch.lengths - 1 - np.arange(len(batch.inputs))[:, None]
+
+
+def current_symbol(batch):
+    return batch.inputs.argmax(-1)
+
+
+def current_value(batch):
+    return batch.inputs
+
+
+def since_the_marker(batch):
+    """Time steps since the last channel was 1; -1 before, and no more than there are symbols."""
+    steps, marker = np.arange(len(batch.inputs))[:, None], batch.inputs[..., -1].argmax(0)
+    recalled = (batch.targets[:, 0] > 0).sum()
+    return np.clip(steps - marker, -1, recalled + 1)
+
+
+def nothing(batch):
+    return np.zeros(batch.targets.shape, np.int64)
+
+
+KNOWN = {
+    "variable_copy": since_the_marker,
+    "flip_flop": current_value,
+    "reber": current_symbol,
+    "dyck": current_symbol,
+    "text": nothing,
+}  # to the model without memory; of the other tasks it knows how far the end is, but nothing that was read
+
+
+def without_memory(name, task, batch):
+    """Outputs of the best fixed answer to each thing that can be known without memory."""
+    known = KNOWN.get(name, until_the_end)(batch)  # (T, B), or (T, B, O) where each output has its own
+    asked = (batch.weights > 0).reshape(batch.weights.shape + (1,) * (known.ndim - 2))
+    outputs = np.zeros((*batch.weights.shape, task.outputs), np.float64)
+    for thing in np.unique(known[np.broadcast_to(asked, known.shape)]):
+        here = (known == thing) & asked
         if task.loss == "mean_squared_error":
             outputs[here] = batch.targets[here].mean(0)
         elif task.loss == "binary_cross_entropy":
@@ -136,11 +319,13 @@ def without_memory(task, batch):
 @pytest.mark.parametrize(("name", "settings"), SETTINGS, ids=str)
 def test_the_baseline_is_the_best_without_memory(name, settings):
     task, batch = drawn(name, settings, 20_000)
-    outputs = torch.from_numpy(without_memory(task, batch))
+    outputs = torch.from_numpy(without_memory(name, task, batch))
     losses = LOSSES[task.loss](outputs, torch.from_numpy(batch.targets)).numpy() * batch.weights
-    of_sequences = losses.sum(0) / batch.weights.sum(0)
-    error = of_sequences.std() / math.sqrt(len(of_sequences))
-    assert of_sequences.mean() == pytest.approx(task.baseline, abs=4 * error + 5e-4)
+    of_sequences, counted = losses.sum(0), batch.weights.sum(0)
+    found = of_sequences.sum() / counted.sum()
+    error = (of_sequences - found * counted).std() / counted.mean() / math.sqrt(len(counted))
+    assert found == pytest.approx(task.baseline, abs=4 * error + 5e-4)
+    assert task.baseline > 10 * (4 * error + 5e-4)  # or the line above says little
     assert task.baseline_words
 
 
@@ -150,6 +335,12 @@ def test_right_answers_get_the_best_score_and_wrong_ones_do_not(name, settings):
     if task.loss == "mean_squared_error":
         assert task.score(batch.targets, batch) == 0
         assert task.score(batch.targets + 0.5, batch) == pytest.approx(0.25, rel=1e-5)
+        return
+    if task.score_name == "bits per character":
+        right = np.eye(task.outputs)[batch.targets]
+        assert task.score(100 * right, batch) == pytest.approx(0, abs=1e-9)
+        assert task.score(0 * right, batch) == pytest.approx(math.log2(task.outputs))
+        assert task.score(math.log(7) * right, batch) == pytest.approx(math.log2((task.outputs + 6) / 7))
         return
     if task.outputs == 1:
         right = (2.0 * batch.targets - 1)[..., None]
@@ -187,6 +378,21 @@ def test_digits_are_split_once_and_fairly():
         ("copy", {"symbols": 1001}, "symbols: expected .*; got 1001"),
         ("length", {"length": 100_001}, "length: expected less than or equal to 100000; got 100001"),
         ("digits", {"length": 64}, "length: there is no such setting; expected one of: none"),
+        ("permuted_digits", {"seed": -1}, "seed: expected greater than or equal to 0; got -1"),
+        ("variable_copy", {"length": 0}, "length: expected .*; got 0"),
+        ("variable_copy", {"symbols": 1001}, "symbols: expected .*; got 1001"),
+        ("temporal_order", {"length": 2}, "length: expected greater than or equal to 3; got 2"),
+        ("flip_flop", {"bits": 0}, "bits: expected .*; got 0"),
+        ("flip_flop", {"pulse": 0}, "pulse: expected greater than 0; got 0"),
+        ("flip_flop", {"pulse": 0.95}, "pulse: expected less than or equal to 0.9; got 0.95"),
+        ("reber", {"length": 4}, "length: expected greater than or equal to 5; got 4"),
+        ("dyck", {"length": 3}, "length: expected greater than or equal to 4; got 3"),
+        ("dyck", {"kinds": 5}, "kinds: expected less than or equal to 4; got 5"),
+        ("dyck", {"depth": 1}, "depth: expected greater than or equal to 2; got 1"),
+        ("agreement", {"places": 9}, "places: expected less than or equal to 8; got 9"),
+        ("agreement", {"attractors": 1.5}, "attractors: expected less than or equal to 1; got 1.5"),
+        ("text", {"alphabet": 1}, "alphabet: expected greater than or equal to 2; got 1"),
+        ("text", {"file": 3}, "file: expected .*string; got 3"),
     ],
 )
 def test_a_setting_out_of_range_is_refused_by_name(name, settings, named):

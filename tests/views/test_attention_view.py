@@ -33,7 +33,9 @@ def test_weights_are_products_of_what_was_written_and_kept(make_subject):
 
 def test_attention_logits_weigh_as_their_softmax(make_subject):
     logits = np.random.default_rng(0).normal(0, 2, (6, 2, 3))
-    subject = make_subject(signals={"attention_logit": logits})
+    mass = np.logaddexp.accumulate(logits)
+    kept = np.concatenate([np.full((1, 2, 3), -np.inf), mass[:-1] - mass[1:]])
+    subject = make_subject(signals={"attention_logit": logits, "log_write": logits - mass, "log_retention": kept})
     (panel,) = VIEWS["attention"]([subject], Position(4, 0, 1)).panels
     expected = np.exp(logits[:4, 0, 1]) / np.exp(logits[:4, 0, 1]).sum()
     np.testing.assert_allclose(panel.marks[0].y[1, :4], expected, rtol=1e-5)

@@ -18,14 +18,18 @@ Values = dict[str, Tensor]
 class Cell(nn.Module):
     """One recurrent update with its weights. Subclasses declare, and write one pointwise `update`.
 
-    `gates` names the preactivations and what feeds each: "x" (the input), "xh" (input and previous hidden) or "h".
-    They are declared in that order, because all of them are columns of one buffer [x | xh | h]:
+    `gates` names the preactivations and what feeds each: "x" (the input), "xh" (input and previous hidden), "h" or "".
+    They are declared in that order, because all but the last kind are columns of one buffer [x | xh | h]:
 
-        preactivations = [x W_x^T + b_x | 0] + [0 | h_(t-1) W_h^T + b_h]                      (B, len(gates) * H)
+        preactivations = [x W_x^T + b_x | 0] + [0 | h_(t-1) W_h^T + b_h]                      (B, gates fed * H)
+
+    A gate fed by nothing ("") is its bias, (H,): a learned vector, such as a peephole.
 
     Parameters: `weight_x` (gates fed by x * H, I), `weight_h` (gates fed by h * H, H), `bias` (len(gates) * H) without the
-    gates in `unbiased`. One bias per gate: torch's two are their sum.
+    gates in `unbiased`. One bias per gate: torch's two are their sum. Any of them may have no rows.
     `states` is the full Markov state in order; it always contains "hidden", the part that the matrix products see.
+    `pointwise` is False for a cell that holds a further weight and multiplies by it inside `update`: no engine can take
+    that product out, so such a cell runs on the reference engine only.
     """
 
     gates: ClassVar[Mapping[str, str]]
@@ -33,6 +37,7 @@ class Cell(nn.Module):
     states: ClassVar[tuple[str, ...]]
     signals: ClassVar[Mapping[str, Signal]]
     name: ClassVar[str]
+    pointwise: ClassVar[bool] = True
 
     class Settings(Settings):
         """A cell without options of its own."""
@@ -43,7 +48,8 @@ class Cell(nn.Module):
         self.settings = settings or self.Settings()
         fed_by_x = sum("x" in source for source in self.gates.values())
         fed_by_h = sum("h" in source for source in self.gates.values())
-        self.first_h = (len(self.gates) - fed_by_h) * units  # the column where the gates fed by h begin
+        self.columns = sum(source != "" for source in self.gates.values()) * units  # of the preactivation buffer
+        self.first_h = self.columns - fed_by_h * units  # the column where the gates fed by h begin
         self.last_x = fed_by_x * units
         self.weight_x = nn.Parameter(torch.empty(fed_by_x * units, inputs))
         self.weight_h = nn.Parameter(torch.empty(fed_by_h * units, units))
@@ -65,20 +71,23 @@ class Cell(nn.Module):
         return slice(first, first + self.units)
 
     def full_bias(self) -> Tensor:
-        """The bias of every column of the preactivation buffer, zero for the unbiased gates: (len(gates) * H,)."""
+        """The bias of every column of the preactivation buffer, zero for the unbiased gates: (gates fed * H,)."""
         if not self.unbiased:
-            return self.bias
+            return self.bias[: self.columns]
         zero = self.bias.new_zeros(self.units)
-        return torch.cat(
-            [zero if name in self.unbiased else self.bias[self.gate_rows(name, "bias")] for name in self.gates]
-        )
+        fed = [name for name, source in self.gates.items() if source]
+        return torch.cat([zero if name in self.unbiased else self.bias[self.gate_rows(name, "bias")] for name in fed])
+
+    def constants(self) -> tuple[Tensor, ...]:
+        """The preactivations of the gates fed by nothing, each (H,)."""
+        return tuple(self.bias[self.gate_rows(name, "bias")] for name, source in self.gates.items() if not source)
 
     def initial_state(self, batch: int) -> Values:
         """State before the first time step, each (B, H): zeros unless a cell says otherwise."""
         return {name: self.weight_x.new_zeros(batch, self.units) for name in self.states}
 
     def update(self, gates: Values, state: Values) -> tuple[Values, Values]:
-        """One time step, pointwise: preactivations and state, each (B, H), to the new state and the signals."""
+        """One time step: preactivations (B, H), or (H,) if fed by nothing, and state (B, H) to new state and signals."""
         raise NotImplementedError(f"{type(self).__name__} declares gates but no update")
 
     def derived(self, signals: Values) -> Values:

@@ -49,5 +49,5 @@ class GRU(Cell):
             "write": (1 - signals["update_gate"]) * signals["candidate"],
             "log_retention": logsigmoid(a),
             "log_write": logsigmoid(-a),
-            "timescale": -1 / logsigmoid(a),
+            "timescale": 1 / logsigmoid(a).abs(),  # of 0 the inverse is +inf, not -inf
         }

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import torch
+from pydantic import field_validator
 from torch.nn.functional import logsigmoid
 
 from rnnscope.core.cells.cell import Cell, Values
-from rnnscope.core.settings import Settings, setting
+from rnnscope.core.settings import Settings, SettingsError, setting
 from rnnscope.core.trace import Signal
 
 
@@ -30,6 +31,21 @@ class LSTM(Cell):
         forget_bias: float = setting(
             1.0, "added to the forget gate's bias when the weights are drawn", low=-20, high=20, symbol="b_f"
         )
+        chrono: int = setting(
+            0,
+            "longest memory to start with; draws the biases of i and f, in place of forget_bias; 0 is off",
+            low=0,
+            high=1_000_000,
+            symbol="T_max",
+            unit="time steps",
+        )
+
+        @field_validator("chrono")
+        @classmethod
+        def _no_memory_of_one(cls, chrono: int) -> int:
+            if chrono == 1:
+                raise SettingsError("chrono: expected 0 for off, or at least 2; got 1")
+            return chrono
 
     signals = {
         "input_gate": Signal("i", "input gate", 0, 1, gate=True),
@@ -47,10 +63,19 @@ class LSTM(Cell):
     }
 
     def initialise(self, generator: torch.Generator) -> None:
-        """As torch, then add `forget_bias` to the one bias of the forget gate (Jozefowicz et al. 2015)."""
+        """As torch, then add `forget_bias` to the one bias of the forget gate (Jozefowicz et al. 2015).
+
+        With `chrono`, b_f = ln U(1, T_max - 1) and b_i = -b_f instead: without input a unit then forgets 1 / (1 + U) of its
+        cell at a time step (Tallec and Ollivier, Can recurrent neural networks warp time?, ICLR 2018).
+        """
         super().initialise(generator)
+        forget, written = self.gate_rows("forget", "bias"), self.gate_rows("input", "bias")
         with torch.no_grad():
-            self.bias[self.gate_rows("forget", "bias")] += self.settings.forget_bias
+            if self.settings.chrono:
+                self.bias[forget] = self.bias[forget].uniform_(1, self.settings.chrono - 1, generator=generator).log()
+                self.bias[written] = -self.bias[forget]
+            else:
+                self.bias[forget] += self.settings.forget_bias
 
     def update(self, gates: Values, state: Values) -> tuple[Values, Values]:
         """c = f c + i g;  h = o tanh(c)."""
@@ -68,5 +93,5 @@ class LSTM(Cell):
             "write": signals["input_gate"] * signals["candidate"],
             "log_retention": log_f,
             "log_write": torch.log(signals["input_gate"]),
-            "timescale": -1 / log_f,
+            "timescale": 1 / log_f.abs(),  # of 0 the inverse is +inf, not -inf
         }

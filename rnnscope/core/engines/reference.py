@@ -29,14 +29,15 @@ def unroll(cell: Cell, inputs: Tensor, *, record: bool = False, taps: Values | N
     preactivations = _input_side(cell, inputs)
     only_x = preactivations[..., : cell.first_h].unbind(0)
     with_h = preactivations[..., cell.first_h :].unbind(0)
-    weight_h = cell.weight_h.t()
+    weight_h, constants = cell.weight_h.t(), cell.constants()
     state = cell.initial_state(inputs.shape[1])
     kept: dict[str, list[Tensor]] = {name: [] for name in (cell.states if record or taps else ("hidden",))}
     signals: dict[str, list[Tensor]] = {}
     for t in range(len(inputs)):
         columns = only_x[t].split(cell.units, -1) if cell.first_h else ()
-        columns += torch.addmm(with_h[t], state["hidden"], weight_h).split(cell.units, -1)
-        state, now = cell.update(dict(zip(cell.gates, columns, strict=True)), state)
+        if cell.first_h < cell.columns:
+            columns += torch.addmm(with_h[t], state["hidden"], weight_h).split(cell.units, -1)
+        state, now = cell.update(dict(zip(cell.gates, columns + constants, strict=True)), state)
         if taps:
             state = {name: value + taps[name][t] for name, value in state.items()}
         for name, values in kept.items():
@@ -53,7 +54,7 @@ def unroll(cell: Cell, inputs: Tensor, *, record: bool = False, taps: Values | N
 
 
 def _input_side(cell: Cell, inputs: Tensor) -> Tensor:
-    """Everything in the preactivations that does not depend on h, for all time steps at once: (T, B, gates * H)."""
+    """Everything in the preactivations that does not depend on h, for all time steps at once: (T, B, gates fed * H)."""
     bias = cell.full_bias()
     fed_by_x = linear(inputs, cell.weight_x, bias[: cell.last_x])  # (T, B, last_x)
     only_h = bias[cell.last_x :]

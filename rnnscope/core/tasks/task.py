@@ -41,7 +41,10 @@ class Batch:
 
 
 class Task(Settings):
-    """Base of all tasks. A task is its settings and how it draws; drawing is numpy, whole batches at once."""
+    """Base of all tasks. A task is its settings and how it draws; drawing is numpy, whole batches at once.
+
+    `inputs`, `outputs` and `channels` are properties where they depend on the settings.
+    """
 
     name: ClassVar[str]
     inputs: ClassVar[int]
@@ -88,3 +91,8 @@ def at_end(length: int, batch: int) -> np.ndarray:
     weights = np.zeros((length, batch), np.float32)
     weights[-1] = 1
     return weights
+
+
+def one_hot(codes: np.ndarray, channels: int) -> np.ndarray:
+    """1 in the channel that a code names, zeros for a code of -1: (T, B) to (T, B, channels) float32."""
+    return (codes[..., None] == np.arange(channels)).astype(np.float32)
