@@ -245,7 +245,8 @@ class Session(QObject):
         self.training, self.paused = None, False
         if run := self._by_identity(identity):
             self._measure(run)
-            self.told.emit(f"{run.name}: {how}", "")
+            if how not in ("finished", "stopped"):
+                self.told.emit(f"{run.name}: {how}", "")
         self.state.emit()
 
     def _on_measured(self, identity: int, reaches) -> None:

@@ -30,7 +30,7 @@ def _panel(subject: Subject, position: Position, x: Axis, low: float, limit: flo
     names = subject.facts.channels
     picture = _picture(subject, values, position) if subject.facts.picture else None
     if len(values) > MOST_CURVES:
-        marks = (Heatmap(values, low, limit, "positive" if low == 0 else "signed", "x"),)
+        marks = (Heatmap(values, low, limit, "positive" if low == 0 else "signed", "x", names),)
         y = Axis("unit", "channel", -0.5, len(values) - 0.5)
     else:
         marks = (Lines(time_steps(subject.trace), values, names, tuple(Style(c) for c in COLOURS[: len(values)])),)

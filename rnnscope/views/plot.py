@@ -58,6 +58,7 @@ class Heatmap:
     """Values (rows, N) of units over x = 1..N; row r is unit r. NaN is a gap.
 
     palette  "signed" (diverging, low = -high), "share" (0..1) or "positive" (from the background up)
+    rows     names of the rows where they are symbols of an alphabet: then the largest of a column is what is read
     """
 
     values: np.ndarray
@@ -65,12 +66,16 @@ class Heatmap:
     high: float
     palette: Literal["signed", "share", "positive"]
     name: str
+    rows: tuple[str, ...] = ()
 
     def read(self, x: float, unit: int) -> list[tuple[str, float]]:
-        """The value of `unit` at time step x; nothing where x lies outside."""
+        """The value of `unit` at time step x, or the symbol there; nothing where x lies outside."""
         column = round(x) - 1
         if not 0 <= column < self.values.shape[1]:
             return []
+        if self.rows and np.isfinite(self.values[:, column]).all():
+            symbol = int(self.values[:, column].argmax())
+            return [(self.rows[symbol], float(self.values[symbol, column]))]
         unit = min(unit, len(self.values) - 1)
         return [(f"{self.name}[{unit}]", float(self.values[unit, column]))]
 
@@ -131,8 +136,9 @@ class Plot:
                 head = (panel.run, panel.title)
                 if isinstance(mark, Heatmap):
                     for unit, row in enumerate(mark.values.tolist()):
+                        name = mark.rows[unit] if mark.rows else f"unit {unit}"
                         for x, value in enumerate(row, 1):
-                            yield (*head, f"unit {unit}", panel.x.kind, x, value, "", "")
+                            yield (*head, name, panel.x.kind, x, value, "", "")
                     continue
                 for k, name in enumerate(mark.names):
                     for n, x in enumerate(mark.x.tolist()):

@@ -92,3 +92,12 @@ def test_numbers_of_every_view_are_what_its_panels_show(view, make_subject, make
     assert len(rows) == count > 0
     shown = np.concatenate([np.ravel(mark.values if isinstance(mark, Heatmap) else mark.y) for mark in marks])
     np.testing.assert_array_equal([row[5] for row in rows], shown.astype(float))
+
+
+def test_a_heatmap_of_symbols_reads_the_symbol():
+    one_hot = np.eye(3)[[2, 0, 1]].T
+    mark = Heatmap(one_hot, 0, 1, "positive", "x", ("blank", "A", "marker"))
+    assert [mark.read(x, 0)[0][0] for x in (1, 2, 3)] == ["marker", "blank", "A"]
+    assert mark.read(4, 0) == []
+    gap = Heatmap(np.full((3, 1), np.nan), 0, 1, "positive", "x", ("blank", "A", "marker"))
+    assert gap.read(1, 1)[0][0] == "x[1]"
