@@ -109,8 +109,8 @@ def measure(cell: str, seconds: float) -> dict[str, float]:
     QSettings().clear()
     window = main.make_window()
     window.resize(*SIZE)
-    window.show()
     main.later(window, (), {}, samples=False)
+    window.show()
     session = window.session
     wait_for(window, lambda: window.panel.form is not None and window.docks)
     session.train(configuration(cell))

@@ -37,8 +37,8 @@ def _offscreen() -> list[Path]:
     problems: list[str] = []
     session.worker.refused.connect(lambda run, text: problems.append(text))
     session.worker.failed.connect(lambda run, text, details: problems.append(text))
-    window.show()
     main.later(window, (), {}, samples=True)
+    window.show()
     written = []
     _wait(window, lambda: problems or (session.runs and not session.busy))
     if not problems:

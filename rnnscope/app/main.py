@@ -18,8 +18,8 @@ def run(files: Sequence[Path | str] = (), models: dict[str, Any] | None = None, 
     check_display()
     app = make_application()
     window = make_window()
-    window.show()
     later(window, files, models or {}, samples)
+    window.show()
     interrupted = signal.signal(signal.SIGINT, lambda *_: window.close())
     status = app.exec()
     signal.signal(signal.SIGINT, interrupted)
@@ -91,7 +91,7 @@ def later(window, files: Sequence[Path | str], models: dict[str, Any], samples: 
         Collector(window.session)
 
     window.session.worker.ready.connect(settle)
-    QTimer.singleShot(0, window, begin)
+    window.painted.connect(lambda: QTimer.singleShot(0, window, begin))
 
 
 def close(window) -> None:

@@ -31,6 +31,7 @@ WIDTHS = {"loss": 0.31, "reach": 0.36}
 class MainWindow(QMainWindow):
     """Bare at first, so that it is painted at once; `build` adds the docks, `fill` the form when the core is there."""
 
+    painted = Signal()  # for the first time
     built = Signal()
 
     def __init__(self, session: Session):
@@ -38,6 +39,7 @@ class MainWindow(QMainWindow):
         self.session = session
         session.setParent(self)
         self.docks: dict[str, QDockWidget] = {}
+        self._seen = False
         self.theme = themes.THEMES.get(str(QSettings().value("theme", "dark")), themes.DARK)
         themes.apply(self.theme)
         self.setWindowTitle("rnnscope")
@@ -133,6 +135,13 @@ class MainWindow(QMainWindow):
     def reset_layout(self) -> None:
         """All docks where they were at first."""
         self.scope.restoreState(self._default_layout, LAYOUT_VERSION)
+
+    def paintEvent(self, event) -> None:
+        """Tell once that there is something to see."""
+        super().paintEvent(event)
+        if not self._seen:
+            self._seen = True
+            self.painted.emit()
 
     def closeEvent(self, event) -> None:
         """Offer to save what no file has, then stop the worker and wait for it."""

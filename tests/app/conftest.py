@@ -56,9 +56,9 @@ def open_window(qtbot, settings):
     def make_one():
         window = main.make_window()
         window.resize(1280, 960)
-        window.show()
         with qtbot.waitSignals([window.session.worker.ready, window.built], timeout=30_000):
             main.later(window, (), {}, samples=False)
+            window.show()
         windows.append(window)
         return window
 

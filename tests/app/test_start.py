@@ -141,6 +141,7 @@ def test_closing_leaves_python_as_it_was(settings, qtbot):
     window = main.make_window()
     with qtbot.waitSignals([window.session.worker.ready, window.built], timeout=30_000):
         main.later(window, (), {}, samples=False)
+        window.show()
     assert not gc.isenabled()
     window.close()
     main.close(window)
