@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -15,7 +16,7 @@ from rnnscope.core.trace import Signal
 Values = dict[str, Tensor]
 
 
-class Cell(nn.Module):
+class Cell(nn.Module, ABC):
     """One recurrent update with its weights. Subclasses declare, and write one pointwise `update`.
 
     `gates` names the preactivations and what feeds each: "x" (the input), "xh" (input and previous hidden), "h" or "".
@@ -86,9 +87,9 @@ class Cell(nn.Module):
         """State before the first time step, each (B, H): zeros unless a cell says otherwise."""
         return {name: self.weight_x.new_zeros(batch, self.units) for name in self.states}
 
+    @abstractmethod
     def update(self, gates: Values, state: Values) -> tuple[Values, Values]:
         """One time step: preactivations (B, H), or (H,) if fed by nothing, and state (B, H) to new state and signals."""
-        raise NotImplementedError(f"{type(self).__name__} declares gates but no update")
 
     def derived(self, signals: Values) -> Values:
         """Signals that follow from the recorded ones, computed for all time steps at once: each (T, B, H).

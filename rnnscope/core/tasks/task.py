@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -40,7 +41,7 @@ class Batch:
         )
 
 
-class Task(Settings):
+class Task(Settings, ABC):
     """Base of all tasks. A task is its settings and how it draws; drawing is numpy, whole batches at once.
 
     `inputs`, `outputs` and `channels` are properties where they depend on the settings.
@@ -54,19 +55,19 @@ class Task(Settings):
     channels: ClassVar[tuple[str, ...]]  # what the inputs are called, (I,)
     picture: ClassVar[tuple[int, int] | None] = None  # rows and columns, where the sequence is a picture read row by row
 
+    @abstractmethod
     def draw(self, random: np.random.Generator, batch: int) -> Batch:
         """Draw `batch` training sequences."""
-        raise NotImplementedError(f"{type(self).__name__} does not say how it draws")
 
     @property
+    @abstractmethod
     def baseline(self) -> float:
         """The loss of the best model without memory, in the units of the loss."""
-        raise NotImplementedError(f"{type(self).__name__} states no baseline")
 
     @property
+    @abstractmethod
     def baseline_words(self) -> str:
         """What that model does."""
-        raise NotImplementedError(f"{type(self).__name__} states no baseline")
 
     def evaluation(self) -> Batch:
         """A fixed batch for scores and probes, the same on every machine."""
