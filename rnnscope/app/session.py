@@ -9,9 +9,10 @@ from typing import Any
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from rnnscope.app.cursor import Cursor
+from rnnscope.app.jobs import Arrival
 from rnnscope.app.mailbox import Mailbox
 from rnnscope.app.run import Run
-from rnnscope.app.worker import Arrival, Worker
+from rnnscope.app.worker import Worker
 from rnnscope.views.plot import Plot
 from rnnscope.views.subject import Subject, style_of
 

@@ -7,7 +7,6 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Event
@@ -17,77 +16,13 @@ import numpy as np
 from PySide6.QtCore import QObject, QThread, Signal
 
 from rnnscope.app.catalogue import Catalogue
+from rnnscope.app.jobs import Arrival, Cancelled, GaveWay, Held, Job, Ongoing, Refused
 from rnnscope.app.mailbox import Frame, Mailbox
-from rnnscope.core.trace import Facts, History, Trace
 from rnnscope.views.plot import Plot
 
 NO_RUN = 0  # of a job that belongs to none
 LEAST_PERIOD = 0.05  # seconds between frames
 TRACE_SHARE = 0.04  # of the worker's time may go into traces while it trains
-
-
-@dataclass(frozen=True, eq=False)
-class Arrival:
-    """A model that the worker now holds, as the window gets to know it. `cell` is its line in CELLS."""
-
-    run: int
-    name: str
-    configuration: Any
-    facts: Facts
-    cell: int
-    history: History
-    trace: Trace
-    path: Path | None
-
-
-@dataclass(frozen=True)
-class _Job:
-    """Something to do; what `must` be done is done even if the window is closing."""
-
-    run: int
-    do: Callable[[], None]
-    must: bool = False
-    patient: bool = False  # waits until nothing else is to be done, and gives way to whatever comes
-
-
-class _Cancelled(Exception):
-    """Nobody waits for the answer any more."""
-
-
-class _Refused(Exception):
-    """What the user can change, in one sentence."""
-
-
-class _GaveWay(Exception):
-    """Something else is to be done first; the job is done again later."""
-
-
-@dataclass(frozen=True)
-class _Held:
-    """A model here, with the fixed batch that is traced."""
-
-    model: Any
-    probe: Any
-
-    def trace(self) -> Trace:
-        """Everything the model does on the probe."""
-        from rnnscope.core.recording import record_batch
-
-        return record_batch(self.model, self.probe)
-
-
-@dataclass
-class _Training:
-    """The training under way; `pending` holds scalars that are still on the device."""
-
-    run: int
-    updates: Any
-    started: float
-    pending: list = field(default_factory=list)
-    paused: bool = False
-    next_frame: float = 0.0
-    next_trace: float = 0.0
-    rate: float = 0.0
 
 
 class Worker(QThread):
@@ -113,10 +48,10 @@ class Worker(QThread):
     def __init__(self, mailbox: Mailbox, parent: QObject | None = None):
         super().__init__(parent)
         self.mailbox = mailbox
-        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
-        self._patient: deque[_Job] = deque()
-        self._held: dict[int, _Held] = {}
-        self._training: _Training | None = None
+        self._jobs: SimpleQueue[Job | None] = SimpleQueue()
+        self._patient: deque[Job] = deque()
+        self._held: dict[int, Held] = {}
+        self._training: Ongoing | None = None
         self._cancel = Event()
         self._threads = 0  # that torch used before
         self.outstanding = 0  # jobs whose answer is still to come
@@ -170,7 +105,7 @@ class Worker(QThread):
 
     def _ask(self, run: int, do: Callable[[], None], **how: bool) -> None:
         self.outstanding += 1
-        self._jobs.put(_Job(run, do, **how))
+        self._jobs.put(Job(run, do, **how))
 
     def _on_answered(self) -> None:
         self.outstanding -= 1
@@ -204,7 +139,7 @@ class Worker(QThread):
             else:
                 self._answered.emit()
 
-    def _next_job(self) -> _Job | None:
+    def _next_job(self) -> Job | None:
         """What comes next; None at the end. Iterates the training, if there is one, until something is asked for."""
         while self._jobs.empty():
             if self._training and not self._training.paused:
@@ -215,10 +150,10 @@ class Worker(QThread):
                 break
         return self._jobs.get()
 
-    def _do(self, job: _Job) -> None:
+    def _do(self, job: Job) -> None:
         try:
             self._guarded(job.run, job.do)
-        except _GaveWay:
+        except GaveWay:
             return
         if job.patient:
             self._patient.remove(job)
@@ -251,11 +186,11 @@ class Worker(QThread):
 
         try:
             do()
-        except (FileProblem, SettingsError, OSError, _Refused) as error:
+        except (FileProblem, SettingsError, OSError, Refused) as error:
             self.refused.emit(run, sentence(error))
-        except _Cancelled:
+        except Cancelled:
             return
-        except _GaveWay:
+        except GaveWay:
             raise
         except Diverged as error:
             self._end(f"paused: {error}")
@@ -273,7 +208,7 @@ class Worker(QThread):
         from rnnscope.core.cells import CELLS
 
         configuration = model.configuration
-        self._held[run] = held = _Held(model, model.task.probe())
+        self._held[run] = held = Held(model, model.task.probe())
         cell = list(CELLS).index(configuration.cell)
         facts = model.task.facts()
         self.arrived.emit(Arrival(run, name, configuration, facts, cell, model.history, held.trace(), path))
@@ -288,7 +223,7 @@ class Worker(QThread):
         self._begin(run, train(model))
 
     def _begin(self, run: int, updates: Any) -> None:
-        self._training = _Training(run, updates, time.perf_counter())
+        self._training = Ongoing(run, updates, time.perf_counter())
         self.began.emit(run)
 
     def _train_on(self, run: int, training: Any) -> None:
@@ -310,7 +245,7 @@ class Worker(QThread):
         if now >= training.next_frame and self.mailbox.wants:
             self._publish(training, now)
 
-    def _publish(self, training: _Training, now: float, trace_anyway: bool = False) -> None:
+    def _publish(self, training: Ongoing, now: float, trace_anyway: bool = False) -> None:
         """Hand over what is new. A trace is made as often as TRACE_SHARE of the time allows."""
         held = self._held[training.run]
         loss, norm = _scalars(training.pending)
@@ -352,9 +287,9 @@ class Worker(QThread):
 
         def look_up(done: float) -> None:
             if self._cancel.is_set() or self.isInterruptionRequested():
-                raise _Cancelled
+                raise Cancelled
             if not self._jobs.empty():
-                raise _GaveWay
+                raise GaveWay
             self.progressed.emit(run, done)
 
         if run not in self._held:
@@ -366,7 +301,7 @@ class Worker(QThread):
         try:
             measured = reaches(model, batch.inputs, batch.lengths, look_up)
         except ValueError as error:
-            raise _Refused(str(error)) from None
+            raise Refused(str(error)) from None
         self.measured.emit(run, measured)
 
     def _save(self, run: int, path: Path) -> None:
@@ -385,7 +320,7 @@ class Worker(QThread):
             if numbers:
                 save_numbers(plot, numbers)
         except ValueError as error:
-            raise _Refused(str(error)) from None
+            raise Refused(str(error)) from None
         self.done.emit(f"Saved {path.name}" + (f" and {numbers.name}" if numbers else ""))
 
     def _forget(self, run: int) -> None:

@@ -9,7 +9,7 @@ from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QWheelEvent
 from PySide6.QtWidgets import QApplication, QMessageBox, QWidget
 
-from rnnscope.app.worker import _Held
+from rnnscope.app.jobs import Held
 from rnnscope.core.formats import load, save
 from rnnscope.core.memory import portions
 from rnnscope.core.model import Model
@@ -258,7 +258,7 @@ def test_the_worker_survives_a_trace_that_fails_twice(window, form, qtbot, monke
     def no_memory(held):
         raise MemoryError("no room for a trace")
 
-    monkeypatch.setattr(_Held, "trace", no_memory)
+    monkeypatch.setattr(Held, "trace", no_memory)
     with qtbot.waitSignal(window.session.worker.ended, timeout=10_000):
         press(qtbot, window.panel.stop_button)
     idle(window, qtbot)

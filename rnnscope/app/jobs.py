@@ -1,0 +1,74 @@
+"""What the worker handles: jobs, the models it holds, the training under way, and how a job may end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rnnscope.core.trace import Facts, History, Trace
+
+
+@dataclass(frozen=True, eq=False)
+class Arrival:
+    """A model that the worker now holds, as the window gets to know it. `cell` is its line in CELLS."""
+
+    run: int
+    name: str
+    configuration: Any
+    facts: Facts
+    cell: int
+    history: History
+    trace: Trace
+    path: Path | None
+
+
+@dataclass(frozen=True)
+class Job:
+    """Something to do; what `must` be done is done even if the window is closing."""
+
+    run: int
+    do: Callable[[], None]
+    must: bool = False
+    patient: bool = False  # waits until nothing else is to be done, and gives way to whatever comes
+
+
+class Cancelled(Exception):
+    """Nobody waits for the answer any more."""
+
+
+class Refused(Exception):
+    """What the user can change, in one sentence."""
+
+
+class GaveWay(Exception):
+    """Something else is to be done first; the job is done again later."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """A model here, with the fixed batch that is traced."""
+
+    model: Any
+    probe: Any
+
+    def trace(self) -> Trace:
+        """Everything the model does on the probe."""
+        from rnnscope.core.recording import record_batch
+
+        return record_batch(self.model, self.probe)
+
+
+@dataclass
+class Ongoing:
+    """The training under way; `pending` holds scalars that are still on the device."""
+
+    run: int
+    updates: Any
+    started: float
+    pending: list = field(default_factory=list)
+    paused: bool = False
+    next_frame: float = 0.0
+    next_trace: float = 0.0
+    rate: float = 0.0
