@@ -30,15 +30,15 @@ class Cursor(QObject):
         self.span = (0.5, 1.5)
 
     def resize(self, time_steps: int, sequences: int, units: int) -> None:
-        """Fit the cursor to what is shown; the whole of a new length becomes visible."""
+        """Fit the cursor to what is shown: all of a new length is visible, and what comes first is seen from its end."""
         if (time_steps, sequences, units) == (self.time_steps, self.sequences, self.units):
             return
-        longer = time_steps != self.time_steps
+        longer, first = time_steps != self.time_steps, self.time_steps == 1
         self.time_steps, self.sequences, self.units = time_steps, sequences, units
         self.resized.emit()
         if longer:
             self.show_all()
-        self.move(self.position.time_step)
+        self.move(time_steps if first else self.position.time_step)
         self.choose(self.position.sequence, self.position.unit)
 
     def move(self, time_step: float) -> None:

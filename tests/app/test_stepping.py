@@ -14,6 +14,8 @@ KEY, SHIFT, NONE = Qt.Key, Qt.KeyboardModifier.ShiftModifier, Qt.KeyboardModifie
 def scope(window, loaded, saved, qtbot):
     """A window with one LSTM over 40 time steps."""
     loaded(saved("lstm", length=40))
+    assert window.session.cursor.position.time_step == 40, "the first run is seen from its end"
+    window.session.cursor.move(1)
     window.activateWindow()
     window.views["hidden"].canvas.setFocus()
     return window
