@@ -1,145 +1,198 @@
 """How fast the engines are: ratios of forward and backward to torch's own layers, measured in one process, in turn.
 
-    python benchmarks/engines.py [--quick] [--cells] [--threads N] [--out FILE]
+    python benchmarks/engines.py [--quick] [--cells] [--slow] [--app] [--threads 1 2] [--out docs/engines.md]
 
-Shapes are (batch, time, input, units); float32, medians. Exit status 1 if a ratio is beyond its limit. --quick runs A
-and D; --cells adds a row for every cell of the table; --out writes the table as Markdown.
+Float32, medians; the shapes are in layers.py. Exit status 1 if a ratio is beyond its limit,
+or if an engine takes more cores than it was given.
 """
 
 from __future__ import annotations
 
 import argparse
 import datetime
-import os
-import platform
+import shlex
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
+from typing import NamedTuple
 
+import memory
 import torch
-from torch import nn
+from layers import SHAPES, TORCH, Layer, layer
+from machine import Machine, described
 
 from rnnscope.core.cells import CELLS
-from rnnscope.core.engines import ENGINES
-from rnnscope.core.engines.kernel_cache import prepare
 
-SHAPES = {
-    "A": (32, 100, 2, 64),
-    "B": (64, 200, 64, 128),
-    "C": (100, 1000, 2, 250),
-    "D": (1, 10_000, 32, 256),
-    "E": (1, 100_000, 8, 64),
-}
-TURNS = {"A": 30, "B": 9, "C": 3, "D": 5, "E": 3}
-# what is measured, over what: target and limit for each shape
+TURNS = 30  # of each run, at most
+SECONDS, QUICK = 10.0, 1.5  # of each run, after which it takes no further turn
+SPARE = 0.2  # cores beyond the threads asked for that count as none
+SLOW = "CE"  # shapes where the reference takes up to a minute, and gigabytes
+# what is measured, over what: targets and limits for each shape
 ROWS = {
-    ("rwa", "lstm"): ((0.85, 0.55, 0.55, 0.42, 0.50), (1.2, 0.85, 0.85, 0.6, 0.85)),
-    ("lstm", "lstm"): ((1.2, 0.9, 1.0, 0.85, 0.85), (1.8, 1.3, 1.5, 1.1, 1.2)),
-    ("gru", "gru"): ((0.33, 0.6, 0.8, 0.14, 0.02), (0.5, 0.9, 1.1, 0.25, 0.05)),
+    ("rwa", "nn.lstm"): ((0.85, 0.55, 0.55, 0.42, 0.50), (1.2, 0.85, 0.85, 0.6, 0.85)),
+    ("lstm", "nn.lstm"): ((1.2, 0.9, 1.0, 0.85, 0.85), (1.8, 1.3, 1.5, 1.1, 1.2)),
+    ("gru", "nn.gru"): ((0.33, 0.6, 0.8, 0.14, 0.02), (0.5, 0.9, 1.1, 0.25, 0.05)),
 }
 TRACED = ((1.25, 1.15, 1.15, 1.15, 1.15), (1.6,) * 5)
-VENDOR = {"lstm": nn.LSTM, "gru": nn.GRU}
+MEMORY = {"fused": (None, None), "checkpointed": (0.1, 0.3)}  # of E: target and limit
+# columns as wide as their names; numbers begin with a space
+TIMES = "shape|what       |engine   |  cores|       ms| x floor|over   |       ms| x floor|     ratio| target| limit"
+PEAKS = "shape|what|engine      |    MB|over   |    MB|     ratio| target| limit"
+
+TEXT = """
+Forward and backward, from the sum of all outputs to all weights, in float32, all in one process, turn about. `ms` is the
+median of at most {turns} turns and about {seconds:g} s, of one turn where that takes longer; the ratio is that of the
+medians: smaller is better. **Bold** is beyond the limit, and then the exit status is 1.
+
+- Shapes are (batch, time steps, inputs, units): {shapes}.
+- `engine`: `fused` is a cell on its compiled kernels, `reference` the loop under autograd, for a cell that has none.
+- `cores` are seconds of processors over seconds: more than the threads asked for is bold too.
+- `traced` keeps every signal as well, and takes the norms of the gradients with respect to every state at every time step;
+  it stands over the same without.
+- `x floor` is the time over the least that this machine could need, by its rates of matrix products and of copies, measured
+  in the same run on as many threads: 1 is as fast as BLAS and memory go. The formula is in `benchmarks/machine.py`.
+- `--cells` gives every cell a row; cells that read a layer below them are given a random one. Cells without kernels are
+  left out at C and E, where one turn takes up to a minute and gigabytes, unless `--slow` asks for them.
+- Peak memory is what one forward and backward adds to the resident memory of a fresh process. `checkpointed` keeps the
+  states at the boundaries of chunks only.
+"""
+
+
+class Page:
+    """What is printed, which is what is written; `beyond` says whether anything was beyond its limit."""
+
+    def __init__(self):
+        self.lines: list[str] = []
+        self.beyond = False
+        self._columns: list[str] = []
+
+    def say(self, text: str) -> None:
+        print(text, flush=True)
+        self.lines.append(text)
+
+    def table(self, columns: str) -> None:
+        """Begin a table."""
+        self._columns = columns.split("|")
+        self.say(f"| {' | '.join(self._columns)} |")
+        ruled = ("-" * (len(name) - 1) + (":" if name[0] == " " else "-") for name in self._columns)
+        self.say(f"| {' | '.join(ruled)} |")
+
+    def row(self, *words: str, ratio: float, target: float | None, limit: float | None) -> None:
+        """One row; the last columns are the ratio, its target and its limit."""
+        words += (self.limited(ratio, limit, 3), f"{target or '-'}", f"{limit or '-'}")
+        places = zip(self._columns, words, strict=True)
+        padded = (word.rjust(len(name)) if name[0] == " " else word.ljust(len(name)) for name, word in places)
+        self.say(f"| {' | '.join(padded)} |")
+
+    def limited(self, value: float, limit: float | None, digits: int) -> str:
+        """A number, in bold beyond its limit."""
+        beyond = limit is not None and value > limit
+        self.beyond |= beyond
+        return f"**{value:.{digits}f}**" if beyond else f"{value:.{digits}f}"
 
 
 def main() -> int:
     """Measure, print, and say by the exit status whether every ratio is within its limit."""
-    arguments = parsed()
-    torch.set_num_threads(arguments.threads)
-    lines, worst = [], 0
-    for shape in "AD" if arguments.quick else SHAPES:
-        for line, beyond in measured(shape, arguments.cells):
-            print(line, flush=True)
-            lines.append(line)
-            worst |= beyond
+    arguments, page = parsed(), Page()
+    page.say(f"# Engines\n\n{datetime.date.today()}, {described()}:\n")
+    page.say(f"    python benchmarks/engines.py {shlex.join(sys.argv[1:])}")
+    shapes = ", ".join(f"{name} {shape}" for name, shape in SHAPES.items())
+    page.say(TEXT.format(turns=TURNS, seconds=arguments.seconds, shapes=shapes))
+    for threads in arguments.threads:
+        torch.set_num_threads(threads)
+        machine = Machine([SHAPES[shape] for shape in arguments.shapes])
+        page.say(f"## {threads} thread{'s' * (threads > 1)}\n\n{machine}.\n")
+        page.table(TIMES)
+        for shape in arguments.shapes:
+            times(page, shape, machine, arguments)
+        page.say("")
+    if "E" in arguments.shapes and sys.platform == "linux":
+        page.say("## Peak memory\n")
+        page.table(PEAKS)
+        peaks(page)
+        page.say("")
+    if arguments.app:
+        import whole_app
+
+        page.say(f"## The whole app\n\n{whole_app.TEXT}\n")
+        page.say("\n".join(whole_app.lines()))
     if arguments.out:
-        machine = f"{os.cpu_count()} cores, {platform.machine()}, torch {torch.__version__}, {arguments.threads} thread(s)"
-        head = "| shape | what | over | ratio | target | limit | ms |\n|---|---|---|---:|---:|---:|---:|\n"
-        rows = "\n".join(f"| {' | '.join(line.split())} |" for line in lines)
-        arguments.out.write_text(f"# Engines\n\n{datetime.date.today()}, {machine}\n\n{head}{rows}\n", encoding="utf-8")
-    return int(worst)
+        arguments.out.write_text("\n".join(page.lines).rstrip() + "\n", encoding="utf-8")
+    return int(page.beyond)
 
 
 def parsed() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--cells", action="store_true")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--out", type=Path)
-    return parser.parse_args()
+    parser.add_argument("--quick", action="store_true", help="shapes A and D, fewer turns: half a minute")
+    parser.add_argument("--shapes", nargs="+", choices=SHAPES, help="these only")
+    parser.add_argument("--cells", action="store_true", help="a row for every cell")
+    parser.add_argument("--slow", action="store_true", help="with --cells: those without kernels at C and E too")
+    parser.add_argument("--app", action="store_true", help="the whole app against a bare script: minutes")
+    parser.add_argument("--threads", nargs="+", type=int, default=[1], help="a table for each number")
+    parser.add_argument("--out", type=Path, help="write what is printed to this file, in Markdown")
+    arguments = parser.parse_args()
+    arguments.shapes = arguments.shapes or list("AD" if arguments.quick else SHAPES)
+    arguments.seconds = QUICK if arguments.quick else SECONDS
+    return arguments
 
 
-def measured(shape: str, cells: bool):
-    """Lines of the table for one shape, and whether each is beyond its limit."""
-    batch, steps, inputs, units = SHAPES[shape]
-    x, place = torch.randn(steps, batch, inputs), list(SHAPES).index(shape)
-    names = dict.fromkeys([*(name for name, _ in ROWS), *(name for name in CELLS if cells)])
-    runs = {name: fused(name, x, units) for name in names}
-    runs = {name: run for name, run in runs.items() if run is not None}
-    runs |= {f"{name} traced": fused(name, x, units, traced=True) for name, _ in ROWS}
-    runs |= {f"nn.{name}": vendor(kind, x, units) for name, kind in VENDOR.items() if (name, shape) != ("gru", "E")}
-    times = in_turn(runs, TURNS[shape])
+def times(page: Page, shape: str, machine: Machine, arguments: argparse.Namespace) -> None:
+    """The rows of a shape."""
+    runs = {name: layer(name, SHAPES[shape]) for name in [*TORCH, *(name for name, _ in ROWS)]}
+    runs |= {f"{name} traced": Layer(name, SHAPES[shape], traced=True) for name, _ in ROWS}
+    others = {name: Layer(name, SHAPES[shape]) for name in CELLS if arguments.cells and name not in runs}
+    runs |= {name: run for name, run in others.items() if run.engine == "fused" or shape not in SLOW or arguments.slow}
+    spent = in_turn(runs, arguments.seconds)
+    place = list(SHAPES).index(shape)
+
+    def row(name: str, base: str, targets=(None,) * 5, limits=(None,) * 5) -> None:
+        pair = [(key, spent[key].seconds) for key in (name, base)]
+        of, over = ((f"{1000 * took:.1f}", f"{took / machine.floor(runs[key].work):.1f}") for key, took in pair)
+        cores = page.limited(spent[name].cores, torch.get_num_threads() + SPARE, 1)
+        ratio = spent[name].seconds / spent[base].seconds
+        words = (shape, name, runs[name].engine, cores, *of, base, *over)
+        page.row(*words, ratio=ratio, target=targets[place], limit=limits[place])
+
     for (name, base), (targets, limits) in ROWS.items():
-        if f"nn.{base}" in times:
-            yield row(shape, name, f"nn.{base}", times, targets[place], limits[place])
+        row(name, base, targets, limits)
     for name, _ in ROWS:
-        yield row(shape, f"{name} traced", name, times, TRACED[0][place], TRACED[1][place])
-    for name in times:
-        if name in CELLS and name not in {cell for cell, _ in ROWS}:
-            yield row(shape, name, "nn.lstm", times)
+        row(f"{name} traced", name, *TRACED)
+    for name in CELLS:
+        if arguments.cells and name in runs and (name, "nn.lstm") not in ROWS:
+            row(name, "nn.lstm")
 
 
-def row(shape: str, name: str, base: str, times: dict, target: float | None = None, limit: float | None = None):
-    """One line, and whether its ratio is beyond the limit."""
-    ratio = times[name] / times[base]
-    spent = f"{1000 * times[name]:.1f}"
-    words = (shape, name.replace(" ", "-"), base, f"{ratio:.2f}", target or "-", limit or "-", spent)
-    line = "".join(f"{word!s:<16}" if n < 3 else f"{word!s:>9}" for n, word in enumerate(words))
-    return line, bool(limit and ratio > limit)
+class Spent(NamedTuple):
+    """Seconds of a run, and how many cores were at work on it."""
+
+    seconds: float
+    cores: float
 
 
-def fused(name: str, x: torch.Tensor, units: int, traced: bool = False) -> Callable[[], None] | None:
-    """Forward and backward of a cell on its kernels; None where it has none. Traced: all signals, all gradient norms."""
-    cell = CELLS[name](x.shape[2], units)
-    cell.initialise(torch.Generator().manual_seed(0))
-    if prepare(cell, x.dtype, wait=True) is None:
-        return None
-    zero = x.new_zeros(*x.shape[:2], units)
-
-    def run() -> None:
-        cell.zero_grad()
-        taps = {state: zero.clone().requires_grad_() for state in cell.states} if traced else None
-        ran = ENGINES["fused"](cell, x, record=traced, taps=taps)
-        ran.states[cell.output].sum().backward()
-        for tap in (taps or {}).values():
-            tap.grad.norm(dim=-1)
-
-    return run
-
-
-def vendor(kind: type[nn.Module], x: torch.Tensor, units: int) -> Callable[[], None]:
-    """Forward and backward of torch's own layer."""
-    layer = kind(x.shape[2], units)
-
-    def run() -> None:
-        layer.zero_grad()
-        layer(x)[0].sum().backward()
-
-    return run
-
-
-def in_turn(runs: dict[str, Callable[[], None]], turns: int) -> dict[str, float]:
-    """Median seconds of each, all in turn so that noise meets all alike."""
-    times = {name: [] for name in runs}
-    for turn in range(turns + 1):
+def in_turn(runs: dict[str, Callable[[], None]], seconds: float) -> dict[str, Spent]:
+    """Medians of each, all in turn so that noise meets all alike; the first turn counts where it is the only one."""
+    spent: dict[str, list[Spent]] = {name: [] for name in runs}
+    for _ in range(1 + TURNS):
         for name, run in runs.items():
-            began = time.perf_counter()
-            run()
-            if turn:
-                times[name].append(time.perf_counter() - began)
-    return {name: median(spent) for name, spent in times.items()}
+            if sum(turn.seconds for turn in spent[name]) < seconds:
+                began, worked = time.perf_counter(), time.process_time()
+                run()
+                took = time.perf_counter() - began
+                spent[name].append(Spent(took, (time.process_time() - worked) / took))
+    return {name: Spent(*map(median, zip(*(each[1:] or each), strict=True))) for name, each in spent.items()}
+
+
+def peaks(page: Page) -> None:
+    """The rows of memory, at E."""
+    base = memory.measured("nn.lstm", "torch", "E")
+    for name in ("rwa", "lstm"):
+        for engine, (target, limit) in MEMORY.items():
+            peak = memory.measured(name, engine, "E")
+            words = ("E", name, engine, f"{peak / 1e6:.0f}", "nn.lstm", f"{base / 1e6:.0f}")
+            page.row(*words, ratio=peak / base, target=target, limit=limit)
 
 
 if __name__ == "__main__":

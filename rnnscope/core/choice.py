@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rnnscope.core.cells import LSTM
+from rnnscope.core.engines.cuda import ready
 from rnnscope.core.engines.kernel_cache import prepare
 from rnnscope.core.engines.vendor import exact
 from rnnscope.core.model import Model
@@ -11,19 +12,25 @@ from rnnscope.core.model import Model
 def choose(model: Model, wait: bool) -> str:
     """A key of ENGINES for a model where it is now: the fastest that is ready, always the same if kernels are waited for.
 
-    wait  compile kernels that are missing, for seconds; otherwise another process does, for the next time
+    wait  compile kernels that are missing, for seconds; otherwise another process does, for the next time. On CUDA the
+          kernels are tried against the reference first, once, which takes seconds in any case
     """
     wanted = model.configuration.training.engine
-    cells, device = list(model.network.cells), model.device.type
-    if wanted not in ("auto", "fused"):
+    cells, device, dtype = list(model.network.cells), model.device, model.readout.weight.dtype
+    if wanted in ("reference", "vendor"):
         return wanted
-    if device != "cpu":
-        return "vendor" if wanted == "auto" and all(map(exact, cells)) else "reference"
-    theirs = wanted == "auto" and all(type(cell) is LSTM for cell in cells)  # torch's LSTM is one kernel, too
-    now = wanted == "fused" or (wait and not theirs)
-    kernels = [prepare(cell, model.readout.weight.dtype, now) for cell in cells]
-    if theirs:
-        return "vendor"
-    if wanted == "fused" or any(kernels):
-        return "fused"
-    return "vendor" if all(map(exact, cells)) else "reference"
+    automatic, theirs = wanted == "auto", all(map(exact, cells))
+    if device.type == "cuda":
+        if automatic and theirs:
+            return "vendor"
+        kernels = [ready(cell, dtype, device).body for cell in cells]
+    elif device.type == "cpu":
+        one_kernel = automatic and all(type(cell) is LSTM for cell in cells)  # torch's LSTM is one, too
+        kernels = [prepare(cell, dtype, not automatic or (wait and not one_kernel)) for cell in cells]
+        if one_kernel:
+            return "vendor"
+    else:
+        kernels = []
+    if not automatic:
+        return wanted
+    return "fused" if any(kernels) else "vendor" if theirs else "reference"

@@ -22,8 +22,8 @@ class Training(Settings):
     clip: float = setting(1.0, "largest gradient norm; a larger gradient is scaled down", above=0, high=1e6)
     seed: int = setting(0, "start of all random numbers", low=0, high=2**31 - 1)
     device: Literal["auto", "cpu", "cuda", "mps"] = setting("auto", "where training runs")
-    engine: Literal["auto", "reference", "vendor", "fused"] = setting(
-        "auto", "what runs the cells over time: a plain loop, torch's own layers, or compiled kernels"
+    engine: Literal["auto", "reference", "vendor", "fused", "checkpointed"] = setting(
+        "auto", "what runs the cells: a plain loop, torch's own layers, compiled kernels, or these in little memory"
     )
 
 

@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rnnscope.core.cells.cell import Cell, Values
+from rnnscope.core.cells.cell import Values
+from rnnscope.core.engines import NORMS
 from rnnscope.core.layout import Layout
 from rnnscope.core.losses import LOSSES, total
 from rnnscope.core.model import Model
@@ -40,7 +41,7 @@ def record(model: Model, inputs, targets=None, *, weights=None, lengths=None, so
         loss, gradients = None, {name: {} for name in layers}
         if wanted:
             loss = LOSSES[model.task.loss](outputs, targets)
-            gradients = _gradients(model.network, ran, taps, total(torch.where(weights > 0, loss, 0), weights))
+            gradients = _gradients(model.network, taps, total(torch.where(weights > 0, loss, 0), weights))
     return _trace(model, layout, ran, gradients, inputs=inputs, outputs=outputs, loss=loss, targets=targets)
 
 
@@ -51,53 +52,21 @@ def record_batch(model: Model, batch: Batch) -> Trace:
 
 
 def taps_for(network: Network, layers: Iterable[str], inputs: Tensor) -> dict[str, Values]:
-    """Zeros to be added to the states of all layers: layer -> state -> (T, B, H); those of `layers` want a gradient."""
-    shape = inputs.shape[:2]
+    """What to attach to the states of all layers; those of `layers` want the norms of their gradients."""
+    dtype = torch.float32 if inputs.device.type == "mps" else torch.float64  # MPS has no float64
     return {
-        name: {state: inputs.new_zeros(*shape, cell.units).requires_grad_(name in layers) for state in cell.states}
+        name: {NORMS: inputs.new_zeros(*inputs.shape[:2], 1 + len(cell.states), dtype=dtype).requires_grad_(name in layers)}
         for name, cell in network.layers.items()
     }
 
 
-def _gradients(network: Network, ran: Joined, taps: dict[str, Values], loss: Tensor) -> dict[str, Values]:
+def _gradients(network: Network, taps: dict[str, Values], loss: Tensor) -> dict[str, Values]:
     """Norms of the gradient of `loss` for each layer, in one backward pass."""
-    leaves = [tap for states in taps.values() for tap in states.values()]
-    found = iter(torch.autograd.grad(loss, leaves, materialize_grads=True))
-    norms = {}
-    for name, cell in network.layers.items():
-        states = {state: ran.layers[name].states[state].detach() for state in cell.states}
-        norms[name] = state_norms(cell, states, dict(zip(states, found, strict=False)))
-    return norms
-
-
-def state_norms(cell: Cell, states: Values, gradients: Values) -> Values:
-    """Norms over units of a gradient with respect to each part of the state, and to the "state" as a whole.
-
-    states, gradients  state -> (T, B, H); returns name -> (T, B) float64, with "state" in `Cell.coordinates`
-    """
-    norms = {name: squared_norm([value]).sqrt() for name, value in gradients.items()}
-    return {"state": squared_norm(in_coordinates(cell, states, gradients).values()).sqrt()} | norms
-
-
-def in_coordinates(cell: Cell, states: Values, gradients: Values) -> Values:
-    """Pull gradients with respect to the raw state back to the cell's coordinates: coordinate -> (T, B, H)."""
-    with torch.enable_grad():
-        coordinates = {name: value.detach().requires_grad_() for name, value in cell.coordinates(states).items()}
-        raw = cell.from_coordinates(coordinates, states)
-        moved = [name for name, value in raw.items() if value.requires_grad]
-        pulled = torch.autograd.grad(
-            [raw[name] for name in moved], list(coordinates.values()), [gradients[name] for name in moved]
-        )
-    return dict(zip(coordinates, pulled, strict=True))
-
-
-def squared_norm(parts: Iterable[Tensor]) -> Tensor:
-    """Sum over units and parts of squares: (T, B, H) each to (T, B), in float64, where small gradients do not underflow."""
-    return sum(_exact(part).square().sum(-1) for part in parts)
-
-
-def _exact(part: Tensor) -> Tensor:
-    return (part.cpu() if part.device.type == "mps" else part).double()  # MPS has no float64
+    found = torch.autograd.grad(loss, [tap[NORMS] for tap in taps.values()], materialize_grads=True)
+    return {
+        name: dict(zip(("state", *network.layers[name].states), norms.unbind(-1), strict=True))
+        for name, norms in zip(taps, found, strict=True)
+    }
 
 
 def _targets(model, targets, weights, lengths, within) -> tuple[Tensor, Tensor]:

@@ -83,7 +83,7 @@ def test_a_hundred_thousand_time_steps_at_0_9999(make_model, measure):
     model = fixed_forget(make_model, 0.9999, units=1)
     bias = model.network.cells[0].bias[model.network.cells[0].gate_rows("forget", "bias")].detach().expand(100_001, 1, 1)
     gates = {name: torch.sigmoid(bias) for name in ("input_gate", "candidate")}
-    logs = model.network.cells[0].derived(gates | {"forget_preactivation": bias})["log_retention"].numpy()
+    logs = model.network.cells[0].derived(gates | {"forget_preactivation": bias}, {})["log_retention"].numpy()
     assert logs.dtype == np.float32
     kept = np.exp(retention_logs(logs)[:, 0, 0])
     assert kept[0] == pytest.approx(0.9999**100_000, rel=1e-4)

@@ -119,8 +119,8 @@ class Cell(nn.Module, ABC):
     def update(self, gates: Values, state: Values) -> tuple[Values, Values]:
         """One time step: preactivations (B, H), or (H,) if fed by nothing, and state (B, H) to new state and signals."""
 
-    def derived(self, signals: Values) -> Values:
-        """Signals that follow from the recorded ones, computed for all time steps at once: each (T, B, H).
+    def derived(self, signals: Values, before: Values) -> Values:
+        """Signals that follow from the recorded ones and the state before, element by element, so all time steps at once.
 
         Gated cells give `log_retention`, the log of the share of its memory that a unit keeps at a time step, and
         `log_write`, the log of the weight with which it writes its candidate: together they say what the past weighs.
@@ -134,3 +134,8 @@ class Cell(nn.Module, ABC):
     def from_coordinates(self, coordinates: Values, state: Values) -> Values:
         """Inverse of `coordinates` near `state`, which fixes what the coordinates leave open."""
         return coordinates
+
+    def in_coordinates(self, state: Values, gradients: Values) -> Values:
+        """Pull gradients with respect to the raw state back to `coordinates`: coordinate -> (T, B, H)."""
+        raw, pull = torch.func.vjp(lambda moved: self.from_coordinates(moved, state), self.coordinates(state))
+        return pull({name: gradients[name] for name in raw})[0]

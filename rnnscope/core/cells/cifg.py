@@ -66,7 +66,7 @@ class CoupledLSTM(Cell):
         signals = {"input_gate": i, "output_gate": o, "candidate": g, "squashed_cell": squashed}
         return {"hidden": o * squashed, "cell": cell}, signals | {"input_preactivation": gates["input"]}
 
-    def derived(self, signals: Values) -> Values:
+    def derived(self, signals: Values, before: Values) -> Values:
         """All of f comes from the preactivation, so that a saturated i keeps its distance from 0 and 1."""
         a = signals["input_preactivation"]
         log_f = logsigmoid(-a)

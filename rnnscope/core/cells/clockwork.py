@@ -89,14 +89,13 @@ class Clockwork(Cell):
         blocks = zip(self.spans[:working], self.blocks, strict=False)
         a = torch.cat([torch.addmm(fed[:, own], h[:, own.start :], block.t()) for own, block in blocks], -1)
         resting = h[:, a.shape[-1] :]
-        return {"hidden": torch.cat([torch.tanh(a), resting], -1)}, {"preactivation": pad(a, (0, resting.shape[-1]))}
+        rest = (0, resting.shape[-1])
+        signals = {"preactivation": pad(a, rest), "active": pad(torch.ones_like(a), rest)}
+        return {"hidden": torch.cat([torch.tanh(a), resting], -1)}, signals
 
-    def derived(self, signals: Values) -> Values:
-        """Who works when, from the periods; and d h / d a."""
-        active = torch.zeros_like(signals["hidden"])
-        for own, working in self._schedule(len(active)):
-            active[working, :, own] = 1
-        return {"active": active, "local_derivative": active * (1 - signals["hidden"] ** 2)}
+    def derived(self, signals: Values, before: Values) -> Values:
+        """d h / d a, 0 where a unit rests."""
+        return {"local_derivative": signals["active"] * (1 - signals["hidden"] ** 2)}
 
     def _schedule(self, steps: int) -> Iterable[tuple[slice, slice]]:
         """Each module's units, and the first `steps` time steps' entries at which it works."""

@@ -67,7 +67,7 @@ class DeepTransition(Cell):
     def _preactivation(self, n: int, v: Tensor, h: Tensor) -> Tensor:
         return linear(v, self.weight_transition[n], self.bias_transition[n])
 
-    def derived(self, signals: Values) -> Values:
+    def derived(self, signals: Values, before: Values) -> Values:
         """1 - h^2."""
         return {"local_derivative": 1 - signals["hidden"] ** 2}
 

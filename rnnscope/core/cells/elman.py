@@ -61,7 +61,8 @@ class Elman(Cell):
         hidden = torch.tanh(a) if self.settings.nonlinearity == "tanh" else torch.relu(a)
         return {"hidden": hidden}, {"preactivation": a}
 
-    def derived(self, signals: Values) -> Values:
+    def derived(self, signals: Values, before: Values) -> Values:
         """phi'(a): 1 - h^2 for tanh, 1 where a > 0 for relu."""
         h = signals["hidden"]
-        return {"local_derivative": 1 - h**2 if self.settings.nonlinearity == "tanh" else (h > 0).to(h.dtype)}
+        steep = torch.where(h > 0, torch.ones_like(h), 0)
+        return {"local_derivative": 1 - h**2 if self.settings.nonlinearity == "tanh" else steep}

@@ -42,7 +42,7 @@ class GRU(Cell):
         signals = {"reset_gate": r, "update_gate": z, "candidate": n, "update_preactivation": gates["update"]}
         return {"hidden": n + z * (state["hidden"] - n)}, signals
 
-    def derived(self, signals: Values) -> Values:
+    def derived(self, signals: Values, before: Values) -> Values:
         """Both logs come from the preactivation, so that a saturated z keeps its distance from 0 and 1."""
         a = signals["update_preactivation"]
         return {

@@ -74,7 +74,7 @@ class LRU(Cell):
         imaginary = sin * state["real"] + cos * state["imaginary"] + gamma * gates["imaginary"]
         return {"hidden": self._seen(real, imaginary), "real": real, "imaginary": imaginary}, {}
 
-    def derived(self, signals: Values) -> Values:
+    def derived(self, signals: Values, before: Values) -> Values:
         """What lambda and gamma say of every time step alike."""
         zero = torch.zeros_like(signals["real"])
         rate = torch.exp(self.bias[self.gate_rows("decay", "bias")])

@@ -86,7 +86,7 @@ class LSTM(Cell):
         signals = {"input_gate": i, "forget_gate": f, "output_gate": o, "candidate": g, "squashed_cell": squashed}
         return {"hidden": o * squashed, "cell": cell}, signals | {"forget_preactivation": gates["forget"]}
 
-    def derived(self, signals: Values) -> Values:
+    def derived(self, signals: Values, before: Values) -> Values:
         """ln f is taken from the preactivation: a float32 f near 1 would round its distance from 1 away."""
         log_f = logsigmoid(signals["forget_preactivation"])
         return {

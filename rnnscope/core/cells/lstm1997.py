@@ -46,7 +46,7 @@ class LSTM1997(Cell):
         signals = {"input_gate": i, "output_gate": o, "candidate": g, "squashed_cell": squashed}
         return {"hidden": o * squashed, "cell": cell}, signals | {"input_preactivation": gates["input"]}
 
-    def derived(self, signals: Values) -> Values:
+    def derived(self, signals: Values, before: Values) -> Values:
         """All of the cell is kept, always: there is no time scale to speak of."""
         return {
             "write": signals["input_gate"] * signals["candidate"],

@@ -50,7 +50,7 @@ class MinGRU(Cell):
         signals = {"update_gate": z, "candidate": n, "update_preactivation": gates["update"]}
         return {"hidden": h + z * (n - h)}, signals
 
-    def derived(self, signals: Values) -> Values:
+    def derived(self, signals: Values, before: Values) -> Values:
         """Both logs come from the preactivation, so that a saturated z keeps its distance from 0 and 1."""
         a = signals["update_preactivation"]
         log_kept = logsigmoid(-a)

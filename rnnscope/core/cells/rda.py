@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from rnnscope.core.cells.cell import Values
-from rnnscope.core.cells.rwa import RWA, share_before
+from rnnscope.core.cells.rwa import RWA
 from rnnscope.core.trace import Signal
 
 
@@ -36,19 +36,18 @@ class RDA(RWA):
         new, signals = super().update(gates, state | {"running_maximum": discounted})
         return new, signals | {"discount": torch.sigmoid(a), "discount_preactivation": a}
 
-    def derived(self, signals: Values) -> Values:
+    def derived(self, signals: Values, before: Values) -> Values:
         """As the RWA, but what is kept is the discounted mass: it may have shrunk."""
         log_gamma = logsigmoid(signals["discount_preactivation"])
-        log_d = torch.log(signals["denominator"])
-        odds = log_odds_kept(signals["running_maximum"], log_d, signals["attention_logit"], log_gamma)
-        return super().derived(signals) | {"retention": torch.sigmoid(odds), "log_retention": logsigmoid(odds)}
+        odds = log_odds_kept(before["running_maximum"], before["denominator"], signals["attention_logit"], log_gamma)
+        whole = super().derived(signals, before)
+        return whole | {"retention": torch.sigmoid(odds), "log_retention": logsigmoid(odds)}
 
 
-def log_odds_kept(maximum: Tensor, log_sum: Tensor, logit: Tensor, log_discount: Tensor) -> Tensor:
-    """Log of the weight of all earlier moments against that of the newest: -inf where there are none. All (T, B, H).
+def log_odds_kept(maximum: Tensor, total: Tensor, logit: Tensor, log_discount: Tensor) -> Tensor:
+    """Log of the weight of all earlier moments against that of the newest: -inf where there are none.
 
-    maximum, log_sum  after each time step; the mass of all moments is e^(maximum + log_sum)
-    logit             of each moment: it adds e^logit to the mass, after e^log_discount has scaled what was there
+    maximum, total  before the time step; the mass of all moments is total e^maximum
+    logit           of the newest moment: it adds e^logit to the mass, after e^log_discount has scaled what was there
     """
-    first = torch.log(torch.expm1(share_before(maximum[:1] - logit[:1] + log_sum[:1], logit[:1])))
-    return torch.cat([first, maximum[:-1] - logit[1:] + log_sum[:-1] + log_discount[1:]])  # large numbers cancel first
+    return maximum - logit + torch.log(total) + log_discount  # large numbers cancel first

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from rnnscope.core.cells.cell import Cell, Values
 from rnnscope.core.settings import Settings
@@ -86,12 +86,12 @@ class RWA(Cell):
         signals = {"input_value": u, "gate": g, "attention_logit": a, "squashed_gate": squashed, "value": value}
         return new, signals | {"average": average}
 
-    def derived(self, signals: Values) -> Values:
+    def derived(self, signals: Values, before: Values) -> Values:
         """Weights of the newest moment and of all before it: alpha + retention = 1."""
         maximum, log_d = signals["running_maximum"], torch.log(signals["denominator"])
         log_write = signals["attention_logit"] - maximum - log_d  # never by way of the mass, whose digits the maximum eats
-        first = torch.log1p(-torch.exp(-share_before(-log_write[:1], signals["attention_logit"][:1])))
-        log_retention = torch.cat([first, -maximum.diff(dim=0) - log_d.diff(dim=0)]).clamp(max=0)
+        log_retention = before["running_maximum"] - maximum + torch.log(before["denominator"]) - log_d
+        log_retention = torch.minimum(log_retention, torch.zeros_like(log_retention))
         return {
             "log_mass": maximum + log_d,
             "newest_weight": torch.exp(log_write),
@@ -115,11 +115,3 @@ class RWA(Cell):
             "denominator": d,
             "running_maximum": state["running_maximum"],
         }
-
-
-def share_before(log_ratio: Tensor, logit: Tensor) -> Tensor:
-    """ln of all mass over that of the first moment: 0, whatever the last digits of a logit say, unless the sums were not
-    empty before it.
-    """
-    digits = 16 * torch.finfo(logit.dtype).eps * (1 + logit.abs())
-    return torch.where(log_ratio > digits, log_ratio, 0)

@@ -76,12 +76,12 @@ class SLSTM(Cell):
         signals = {"input_logit": a, "forget_gate": torch.sigmoid(a_f), "output_gate": o, "candidate": g}
         return new, signals | {"average": average, "forget_preactivation": a_f}
 
-    def derived(self, signals: Values) -> Values:
+    def derived(self, signals: Values, before: Values) -> Values:
         """Weights of the newest moment and of all before it, each from their odds: neither rounds the other away."""
-        maximum, log_n = signals["running_maximum"], torch.log(signals["normaliser"])
-        odds = log_odds_kept(maximum, log_n, signals["input_logit"], logsigmoid(signals["forget_preactivation"]))
+        log_f = logsigmoid(signals["forget_preactivation"])
+        odds = log_odds_kept(before["running_maximum"], before["normaliser"], signals["input_logit"], log_f)
         return {
-            "log_mass": maximum + log_n,
+            "log_mass": signals["running_maximum"] + torch.log(signals["normaliser"]),
             "newest_weight": torch.sigmoid(-odds),
             "retention": torch.sigmoid(odds),
             "log_retention": logsigmoid(odds),

@@ -5,14 +5,15 @@ Nobody writes a gradient by hand: the adjoint is `torch.func.vjp` of the same up
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch._decomp import core_aten_decompositions
 from torch.fx.experimental.proxy_tensor import make_fx
 
-from rnnscope.core.cells.cell import Cell
+from rnnscope.core.cells.cell import Cell, Values
 
 aten = torch.ops.aten
 
@@ -21,7 +22,8 @@ class Unemittable(Exception):
     """The update does something that the emitter has no words for; the message names it."""
 
 
-OPERATIONS: Mapping[object, str] = {  # what is not a number stays so, as in torch
+Operations = Mapping[object, str]
+OPERATIONS: Operations = {  # what is not a number stays so, as in torch
     aten.add.Tensor: "{0} + {1}",
     aten.add.Scalar: "{0} + {1}",
     aten.sub.Tensor: "{0} - {1}",
@@ -68,55 +70,96 @@ OPERATIONS: Mapping[object, str] = {  # what is not a number stays so, as in tor
 }
 
 
-def update_of(cell: Cell) -> tuple[Callable[..., tuple[Tensor, ...]], list[str], list[str]]:
-    """The update as a function of gates and states, each by itself, to the new states; and the names of both."""
-    gates, states = list(cell.gates), list(cell.states)
+SIMPLER = {aten.pow.Tensor_Scalar: lambda x, power: x * x if power == 2 else NotImplemented}
+
+
+@dataclass(frozen=True)
+class Emitted:
+    """Scalar statements in order, and what each result is called afterwards."""
+
+    lines: list[str]
+    results: list[str]
+
+
+def signals_of(cell: Cell) -> list[str]:
+    """What a traced kernel writes beside the states, in this order."""
+    return [name for name in cell.signals if name not in cell.states]
+
+
+def forward_lines(cell: Cell, operations: Operations = OPERATIONS, traced: bool = False) -> Emitted:
+    """The new states, from gates `z0, ...`, states `s0, ...` and lower `l0, ...`; traced, every one of `signals_of` too."""
 
     def update(*values: Tensor) -> tuple[Tensor, ...]:
-        parts = dict(zip(gates, values[: len(gates)], strict=True)), dict(zip(states, values[len(gates) :], strict=True))
-        new, _ = cell.update(*parts)
-        return tuple(new[name] for name in states)
+        gates, state = _named(cell, values)
+        new, signals = cell.update(gates, state)
+        if traced:
+            signals |= new
+            signals |= cell.derived(signals, state)
+        return tuple(new[name] for name in cell.states) + tuple(signals[name] for name in signals_of(cell) if traced)
 
-    return update, gates, states
-
-
-def forward_lines(cell: Cell) -> tuple[list[str], list[str]]:
-    """Lines that compute the new states from gates `z0, z1, ...` and states `s0, s1, ...`, and the names of the results."""
-    update, gates, states = update_of(cell)
-    return _emit(update, [f"z{n}" for n in range(len(gates))] + [f"s{n}" for n in range(len(states))])
+    return _emit(update, _arguments(cell), operations)
 
 
-def backward_lines(cell: Cell) -> tuple[list[str], list[str]]:
-    """Lines that compute the adjoints of gates and states, in this order, from these and the new states' `a0, a1, ...`."""
-    update, gates, states = update_of(cell)
-    count = len(gates) + len(states)
+def backward_lines(cell: Cell, operations: Operations = OPERATIONS) -> Emitted:
+    """The adjoints of gates, states and lower, in this order, from the same and the new states' adjoints `a0, ...`."""
+    names = _arguments(cell)
+
+    def update(*values: Tensor) -> tuple[Tensor, ...]:
+        new, _ = cell.update(*_named(cell, values))
+        return tuple(new[name] for name in cell.states)
 
     def adjoint(*values: Tensor) -> tuple[Tensor, ...]:
-        _, pull = torch.func.vjp(update, *values[:count])
-        return pull(values[count:])
+        _, pull = torch.func.vjp(update, *values[: len(names)])
+        return pull(values[len(names) :])
 
-    names = [f"z{n}" for n in range(len(gates))] + [f"s{n}" for n in range(len(states))]
-    return _emit(adjoint, names + [f"a{n}" for n in range(len(states))])
+    return _emit(adjoint, names + _numbered("a", cell.states), operations)
 
 
-def _emit(function: Callable[..., tuple[Tensor, ...]], names: Sequence[str]) -> tuple[list[str], list[str]]:
+def coordinate_lines(cell: Cell, operations: Operations = OPERATIONS) -> Emitted:
+    """The adjoint of each of the cell's coordinates, from states `s0, ...` and their adjoints `a0, ...`."""
+
+    count = len(cell.states)
+
+    def pulled(*values: Tensor) -> tuple[Tensor, ...]:
+        states, adjoints = (dict(zip(cell.states, part, strict=True)) for part in (values[:count], values[count:]))
+        return tuple(cell.in_coordinates(states, adjoints).values())
+
+    return _emit(pulled, _numbered("s", cell.states) + _numbered("a", cell.states), operations)
+
+
+def _arguments(cell: Cell) -> list[str]:
+    return _numbered("z", cell.gates) + _numbered("s", cell.states) + _numbered("l", cell.lower)
+
+
+def _numbered(letter: str, names: Iterable[str]) -> list[str]:
+    return [f"{letter}{n}" for n, _ in enumerate(names)]
+
+
+def _named(cell: Cell, values: Sequence[Tensor]) -> tuple[Values, Values]:
+    """Gates, and states with what lies below, as `Cell.update` takes them."""
+    names = [*cell.gates, *cell.states, *(f"lower_{name}" for name in cell.lower)]
+    parts = list(zip(names, values, strict=True))
+    return dict(parts[: len(cell.gates)]), dict(parts[len(cell.gates) :])
+
+
+def _emit(function: Callable[..., tuple[Tensor, ...]], names: Sequence[str], operations: Operations) -> Emitted:
     """Trace `function` on as many (2, 3) tensors as there are names; every tensor becomes one scalar."""
     random = torch.Generator().manual_seed(0)
     examples = [torch.rand(2, 3, generator=random) + 0.1 for _ in names]
-    graph = make_fx(function, decomposition_table=core_aten_decompositions())(*examples).graph
+    graph = make_fx(function, decomposition_table={**core_aten_decompositions(), **SIMPLER})(*examples).graph
     graph.eliminate_dead_code()
-    words, lines, given = {}, [], iter(names)
+    words, lines, given = {}, {}, iter(names)
     for node in graph.nodes:
         if node.op == "placeholder":
             words[node] = next(given)
         elif node.op == "output":
-            return lines, [_word(value, words) for value in node.args[0]]
-        elif node.target not in OPERATIONS or not _pointwise(node):
+            results = [_word(value, words) for value in node.args[0]]
+            return Emitted([f"{name} = {value}" for value, name in lines.items()], results)
+        elif node.target not in operations or not _pointwise(node):
             raise Unemittable(str(node.target))
         else:
-            words[node] = f"v{len(lines)}"
-            arguments = [_word(value, words) for value in node.args]
-            lines.append(f"{words[node]} = {OPERATIONS[node.target].format(*arguments)}")
+            value = operations[node.target].format(*(_word(value, words) for value in node.args))
+            words[node] = lines.setdefault(value, f"v{len(lines)}")
     raise Unemittable("an update without results")
 
 

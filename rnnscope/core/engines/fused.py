@@ -1,14 +1,21 @@
-"""The fused engine on the CPU: a cell's update and its adjoint as one compiled loop each, matrix products by the chunk.
+"""The fused engine, here on the CPU: a cell's update and its adjoint as one compiled loop each, products by the chunk.
 
-Only the states are kept. Going back, the preactivations of a chunk of time steps are made again from them by one product,
-and the weights' gradients are one product a chunk. The adjoint of every state at every time step falls out of the loop.
+Only the states are kept, and of short runs the preactivations. Going back, those of a chunk of time steps are made again
+from the states by one product, and the weights' gradients are one product a chunk. The adjoint of every state at every
+time step falls out of the loop, and signals are written where they arise. Checkpointed, only the states between chunks are
+kept, and each chunk runs again on the way back: memory grows with the square root of the time steps, or by 4 MB of
+preactivations at a time where that is more; the results are the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from dataclasses import dataclass
+from functools import cache, partial
+from itertools import pairwise
+from types import ModuleType
 
 import numpy as np
 import torch
@@ -16,11 +23,15 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from rnnscope.core.cells.cell import Cell, Values
+from rnnscope.core.engines.buffers import blank
+from rnnscope.core.engines.cuda import cuda
 from rnnscope.core.engines.kernel_cache import loaded
-from rnnscope.core.engines.reference import Unrolled, unroll
+from rnnscope.core.engines.reference import NORMS, Unrolled, unroll
 
 CHUNK = 2**20  # preactivations that are made at once: 4 MB, which stays in the cache
+KEPT = 2**23  # preactivations that are kept for the way back if a run has no more: 32 MB
 ROWS = 8  # sequences that a thread must have to be worth starting
+_NONE = np.zeros((1, 1, 1))
 
 
 def fused(
@@ -31,163 +42,194 @@ def fused(
     keep: Sequence[str] = (),
     taps: Values | None = None,
     start: Values | None = None,
+    lower: Values | None = None,
+    checkpoint: bool = False,
     **others,
 ) -> Unrolled:
-    """As `unroll`, which it calls where it cannot do without: no kernel yet, a glimpse, a layer below that is read, another
-    device, signals that are kept, or taps that are not 0.
+    """As `unroll`, which it calls where it cannot do without: no kernel yet, a glimpse, another device, a signal kept.
+
+    checkpoint  keep the states between chunks only, on the CPU
     """
+    options = {"record": record, "keep": keep, "taps": taps, "start": start, "lower": lower} | others
+    if inputs.is_cuda:
+        return cuda(cell, inputs, **options)
     kernel = loaded(cell, inputs.dtype) if inputs.device.type == "cpu" else None
-    wanted = dict.fromkeys([*(cell.states if record or taps else ()), cell.output, *keep])
-    plain = not others.get("glimpse") and set(wanted) <= set(cell.states)
-    if kernel is None or not plain or any(tap.detach().any() for tap in (taps or {}).values()):
-        return unroll(cell, inputs, record=record, keep=keep, taps=taps, start=start, **others)
+    wanted = tuple(dict.fromkeys([*(cell.states if record or taps else ()), cell.output, *keep]))
+    gauge = (taps or {}).get(NORMS)
+    plain = not others.get("glimpse") and set(wanted) <= set(cell.states) and (gauge is not None or not taps)
+    if kernel is None or not plain:
+        return unroll(cell, inputs, **options)
     inputs, start = inputs.contiguous(), cell.initial_state(inputs.shape[1]) if start is None else start
     constants = cell.constants()
     vectors = torch.stack(constants) if constants else inputs.new_zeros(0, cell.units)
-    tapped = tuple(taps[name] for name in cell.states) if taps else ()
-    begin = tuple(start[name] for name in cell.states)
-    found = _Loop.apply(
-        cell, kernel, inputs, cell.weight_x, cell.weight_h, cell.full_bias(), vectors, len(tapped), *begin, *tapped
-    )
-    states = dict(zip(cell.states, found, strict=True))
-    kept = {name: states[name] for name in wanted}
-    return Unrolled(kept, _signals(cell, inputs, states, start) if record else {})
+    nothing = inputs.new_zeros(()).expand(*inputs.shape[:2], cell.units)
+    below = [lower[name] if lower else nothing for name in cell.lower]
+    plan = _Plan(cell, kernel, wanted, record, checkpoint)
+    weights = (cell.weight_x, cell.weight_h, cell.full_bias(), vectors)
+    found = _Loop.apply(plan, gauge, inputs, *weights, *(start[name] for name in cell.states), *below)
+    states = dict(zip(wanted, found, strict=False))
+    if not record:
+        return Unrolled(states, {})
+    recorded = states | dict(zip(kernel.SIGNALS, found[len(wanted) :], strict=True))
+    return Unrolled(states, {name: recorded[name].detach() for name in cell.signals})
 
 
-def _signals(cell: Cell, inputs: Tensor, states: Values, start: Values) -> Values:
-    """Every signal of every time step, by one update of all time steps at once."""
-    with torch.no_grad():
-        before = {name: torch.cat([start[name][None], value[:-1]]).flatten(0, 1) for name, value in states.items()}
-        columns = cell.input_side(inputs).flatten(0, 1)  # (T B, gates fed * H)
-        if cell.first_h < cell.columns:
-            columns[:, cell.first_h :].addmm_(before["hidden"], cell.weight_h.t())
-        gates = dict(zip(cell.gates, columns.split(cell.units, -1) + cell.constants(), strict=True))
-        _, signals = cell.update(gates, before)
-        shape = (*inputs.shape[:2], cell.units)
-        recorded = {name: value.detach() for name, value in states.items()}
-        recorded |= {name: value.expand(len(columns), -1).reshape(shape) for name, value in signals.items()}
-        recorded |= cell.derived(recorded)
-    return {name: recorded[name] for name in cell.signals}
+@dataclass(frozen=True, eq=False)
+class _Plan:
+    """What is run, and what is asked of it."""
+
+    cell: Cell
+    kernel: ModuleType
+    wanted: tuple[str, ...]
+    record: bool
+    checkpoint: bool
 
 
 class _Loop(torch.autograd.Function):
-    """States (S, T, B, H) from inputs, weights, and the states before; with taps of 0, whose gradients are asked for."""
+    """The states wanted, each (T, B, H), and the signals, from a gauge, inputs, weights, states before, what is below."""
 
     @staticmethod
-    def forward(ctx, cell, kernel, inputs, weight_x, weight_h, bias, vectors, tapped, *rest):
-        """All states of all time steps, chunk by chunk; `rest` is the state before, then the taps."""
-        steps, batch = inputs.shape[:2]
-        states = inputs.new_empty(len(cell.states), steps + 1, batch, cell.units)
+    def forward(ctx, plan, gauge, inputs, weight_x, weight_h, bias, vectors, *rest):
+        """All time steps, chunk by chunk; `rest` is the state before, then what is below."""
+        cell, (steps, batch) = plan.cell, inputs.shape[:2]
+        chunks = _Chunks(plan, inputs, weight_x, weight_h, bias, vectors, rest, keep=any(ctx.needs_input_grad))
+        states, between = chunks.room(chunks.steps if plan.checkpoint else steps, 1), []
         for state, before in zip(states, rest, strict=False):
             state[0] = before
-        chunk = _Chunk(cell, weight_x, weight_h, bias, vectors, steps, batch)
-        weight = weight_h.t().contiguous().numpy()
-        row = np.empty((batch, weight_h.shape[0]), weight.dtype)
-        for begin in range(0, steps, chunk.steps):
-            part = inputs[begin : begin + chunk.steps]
-            from_x = chunk.from_x(part)
-
-            def advance(first: int, last: int, from_x=from_x, begin=begin) -> None:
-                kernel.forward(from_x, row, weight, chunk.bias_h, chunk.constants, states.numpy(), begin, first, last)
-
-            _in_rows(advance, batch)
-        ctx.cell, ctx.kernel, ctx.tapped = cell, kernel, tapped
-        ctx.save_for_backward(inputs, weight_x, weight_h, bias, vectors, states)
+        found = [blank(inputs, steps, batch, cell.units) for _ in plan.wanted if plan.checkpoint]
+        signals = [blank(inputs, steps, batch, cell.units) for _ in plan.kernel.SIGNALS if plan.record]
+        for begin, end in chunks.spans():
+            if plan.checkpoint:
+                between.append(torch.stack([state[0] for state in states]))
+            chunks.advance(begin, end, states, signals)
+            if plan.checkpoint:
+                for name, whole in zip(plan.wanted, found, strict=True):
+                    whole[begin:end] = states[cell.states.index(name)][1 : end - begin + 1]
+                for state in states:
+                    state[0] = state[end - begin]
+        ctx.plan, ctx.gates, ctx.rest = plan, chunks.kept, len(rest)
+        ctx.save_for_backward(inputs, weight_x, weight_h, bias, vectors, *rest, *(between if plan.checkpoint else states))
         ctx.set_materialize_grads(False)
-        return tuple(state[1:] for state in states)
+        ctx.mark_non_differentiable(*signals)
+        if not plan.checkpoint:
+            found = [states[cell.states.index(name)][1:] for name in plan.wanted]
+        return *found, *signals
 
     @staticmethod
     @once_differentiable
     def backward(ctx, *gradients):
         """Gradients of everything that `forward` took, from those of the states, the newest chunk first."""
-        cell, kernel, tapped = ctx.cell, ctx.kernel, ctx.tapped
-        inputs, weight_x, weight_h, bias, vectors, states = ctx.saved_tensors
-        (steps, batch), units, count = inputs.shape[:2], cell.units, len(cell.states)
-        chunk = _Chunk(cell, weight_x, weight_h, bias, vectors, steps, batch)
+        plan, cell, kernel = ctx.plan, ctx.plan.cell, ctx.plan.kernel
+        inputs, weight_x, weight_h, bias, vectors, *others = ctx.saved_tensors
+        rest, saved = others[: ctx.rest], others[ctx.rest :]
+        chunks = _Chunks(plan, inputs, weight_x, weight_h, bias, vectors, rest, keep=False)
+        made, ctx.gates = ctx.gates, None  # the way back overwrites them
+        states = chunks.room(chunks.steps, 1) if plan.checkpoint else saved
         to_x = torch.empty_like(inputs) if ctx.needs_input_grad[2] else None
         to_weight_x, to_weight_h, to_bias = (torch.zeros_like(value) for value in (weight_x, weight_h, bias))
-        adjoints = inputs.new_empty(count, steps if tapped else min(chunk.steps, steps), batch, units)
-        carried, back = inputs.new_zeros(count, batch, units), inputs.new_zeros(batch, units)
-        threads = _threads(batch)
-        sums = inputs.new_zeros(threads, len(vectors), units)
-        weight = weight_h.detach().contiguous().numpy()
-        for begin in range((steps - 1) // chunk.steps * chunk.steps, -1, -chunk.steps):
-            end = min(begin + chunk.steps, steps)
-            place, part, before = begin if tapped else 0, inputs[begin:end], states[0, begin:end].flatten(0, 1)
-            for adjoint, gradient in zip(adjoints, gradients, strict=True):
-                there = adjoint[place : place + end - begin]
-                there.zero_() if gradient is None else there.copy_(gradient[begin:end])
-            from_x, from_h = chunk.from_x(part), chunk.from_h(before, end - begin)
-
-            def retreat(first: int, last: int, thread: int = 0, from_x=from_x, from_h=from_h, at=(begin, place)) -> None:
-                kernel.backward(
-                    from_x,
-                    from_h,
-                    weight,
-                    chunk.bias_h,
-                    chunk.constants,
-                    states.numpy(),
-                    adjoints.numpy(),
-                    carried.numpy(),
-                    back.numpy(),
-                    sums[thread].numpy(),
-                    *at,
-                    first,
-                    last,
-                )
-
-            _in_rows(retreat, batch, numbered=True)
-            by_x, by_h = (torch.from_numpy(values).flatten(0, 1) for values in (from_x, from_h))
-            to_weight_x.addmm_(by_x.t(), part.flatten(0, 1))
+        to_lower = [blank(inputs, *inputs.shape[:2], cell.units) for _ in cell.lower]
+        adjoints = chunks.room(chunks.steps)
+        carried = [torch.zeros_like(before, memory_format=torch.contiguous_format) for before in rest[: len(adjoints)]]
+        back, sums = torch.zeros_like(carried[0]), inputs.new_zeros(inputs.shape[1], len(vectors), cell.units)
+        norms = (
+            inputs.new_empty(*inputs.shape[:2], 1 + len(states), dtype=torch.float64) if ctx.needs_input_grad[1] else None
+        )
+        given = dict(zip(plan.wanted, gradients, strict=False))
+        fixed = [weight_h.contiguous().numpy(), *chunks.given, _arrays(to_lower)]
+        loose = [_arrays(adjoints), _arrays(carried), back.numpy(), sums.numpy()]
+        for n, (begin, end) in reversed(list(enumerate(chunks.spans()))):
+            for name, adjoint in zip(cell.states, adjoints, strict=True):
+                part = adjoint[: end - begin]
+                part.zero_() if given.get(name) is None else part.copy_(given[name][begin:end])
+            if plan.checkpoint:
+                for state, before in zip(states, saved[n], strict=True):
+                    state[0] = before
+                chunks.advance(begin, end, states, [])
+            place = 0 if plan.checkpoint else begin
+            before = states[0][place : place + end - begin].flatten(0, 1)
+            if made is None:
+                gates = chunks.gates(end - begin) if plan.checkpoint else chunks.again(begin, end, before)
+            else:
+                gates = made[begin:end]
+            arrays = [gates.numpy(), chunks.row, *fixed, _arrays(states), *loose]
+            if norms is None:
+                _in_rows(partial(kernel.backward, *arrays, _NONE, begin, place), inputs.shape[1])
+            else:
+                _in_rows(partial(kernel.gauged, *arrays, norms.numpy(), begin, place), inputs.shape[1])
+            columns, part = gates.flatten(0, 1), inputs[begin:end].flatten(0, 1)
+            by_x, by_h = columns[:, : cell.last_x], columns[:, cell.first_h :]
+            to_weight_x.addmm_(by_x.t(), part)
             to_weight_h.addmm_(by_h.t(), before)
-            to_bias[: cell.last_x] += by_x.sum(0)
-            to_bias[cell.last_x :] += by_h[:, by_h.shape[1] - (cell.columns - cell.last_x) :].sum(0)
+            to_bias += columns.sum(0)
             if to_x is not None:
                 torch.mm(by_x, weight_x, out=to_x[begin:end].view(-1, inputs.shape[2]))
         carried[0] += back
-        given = (adjoints[n] for n in range(tapped))
-        return (None, None, to_x, to_weight_x, to_weight_h, to_bias, sums.sum(0), None, *carried, *given)
+        return None, norms, to_x, to_weight_x, to_weight_h, to_bias, sums.sum(0), *carried, *to_lower
 
 
-class _Chunk:
-    """How many time steps are done at once, and the products that are made of all of them."""
+class _Chunks:
+    """How many time steps are done at once, and the preactivations that are made of all of them: (C, B, gates fed * H)."""
 
-    def __init__(self, cell: Cell, weight_x, weight_h, bias, vectors, steps: int, batch: int):
-        self.batch = batch
-        self.steps = max(1, min(steps, CHUNK // max(1, batch * cell.columns)))
-        self.weight_x, self.weight_h = weight_x.detach().t(), weight_h.detach().t()
-        self.bias_x = bias.detach()[: cell.last_x]
-        self.bias_h = bias.detach()[cell.first_h :].contiguous().numpy()
-        self.constants = vectors.detach().numpy()
-        size = self.steps * batch
-        self._x, self._h = bias.new_empty(size, cell.last_x), bias.new_empty(size, len(weight_h))
+    def __init__(self, plan: _Plan, inputs, weight_x, weight_h, bias, vectors, rest: Sequence[Tensor], keep: bool):
+        cell, (steps, batch) = plan.cell, inputs.shape[:2]
+        self.plan, self.inputs = plan, inputs
+        length = max(1, CHUNK // max(1, batch * cell.columns))
+        self.steps = min(steps, max(length, math.isqrt(steps)) if plan.checkpoint else length)
+        self.weight_x, self.weight_h, self.bias = weight_x.detach().t(), weight_h.detach().t(), bias.detach()
+        self.weight = self.weight_h.contiguous().numpy()
+        self.given = vectors.detach().numpy(), _arrays([x.contiguous() for x in rest[len(cell.states) :]])
+        keep = keep and not plan.checkpoint and steps * batch * cell.columns <= KEPT
+        self.kept = blank(inputs, steps, batch, cell.columns) if keep else None
+        self._gates = blank(inputs, 0 if keep else self.steps, batch, cell.columns)
+        self.row = np.empty((batch, weight_h.shape[0]), self.weight.dtype)
 
-    def from_x(self, part: Tensor) -> np.ndarray:
-        """What the inputs (C, B, I) give to the gates that they feed, with their bias: (C, B, gates * H)."""
-        rows = self._x[: part.shape[0] * self.batch]
-        torch.addmm(self.bias_x, part.flatten(0, 1), self.weight_x, out=rows)
-        return rows.view(len(part), self.batch, rows.shape[1]).numpy()
+    def room(self, steps: int, more: int = 0) -> list[Tensor]:
+        """Room for every state at so many time steps: (steps + more, B, H) each."""
+        return [blank(self.inputs, steps + more, self.inputs.shape[1], self.plan.cell.units) for _ in self.plan.cell.states]
 
-    def from_h(self, before: Tensor, steps: int) -> np.ndarray:
-        """What the hidden states before each time step (C B, H) give to the gates that they feed: (C, B, gates * H)."""
-        rows = self._h[: len(before)]
-        torch.mm(before, self.weight_h, out=rows)
-        return rows.view(steps, self.batch, rows.shape[1]).numpy()
+    def spans(self) -> Iterator[tuple[int, int]]:
+        """First and last time step + 1 of each chunk."""
+        edges = range(0, self.inputs.shape[0], self.steps)
+        return ((begin, min(begin + self.steps, self.inputs.shape[0])) for begin in edges)
+
+    def gates(self, length: int) -> Tensor:
+        """The buffer of a chunk."""
+        return self._gates[:length]
+
+    def advance(self, begin: int, end: int, states: Sequence[Tensor], signals: Sequence[Tensor]) -> None:
+        """Run the cell over a chunk, from the states before it on."""
+        gates = self._of_x(begin, end, self.gates(end - begin) if self.kept is None else self.kept[begin:end])
+        kernel = self.plan.kernel.traced if signals else self.plan.kernel.forward
+        arrays = (gates.numpy(), self.row, self.weight, *self.given, _arrays(states), _arrays(signals))
+        place = 0 if self.plan.checkpoint else begin
+        _in_rows(partial(kernel, *arrays, begin, place), self.inputs.shape[1])
+
+    def again(self, begin: int, end: int, before: Tensor) -> Tensor:
+        """The preactivations of a chunk, from its inputs and the hidden states before each time step, (C B, H)."""
+        gates = self._of_x(begin, end, self.gates(end - begin))
+        gates.flatten(0, 1)[:, self.plan.cell.first_h :].addmm_(before, self.weight_h)
+        return gates
+
+    def _of_x(self, begin: int, end: int, gates: Tensor) -> Tensor:
+        """Fill in what the inputs and the biases give."""
+        edge, columns = self.plan.cell.last_x, gates.flatten(0, 1)
+        torch.addmm(self.bias[:edge], self.inputs[begin:end].flatten(0, 1), self.weight_x, out=columns[:, :edge])
+        columns[:, edge:] = self.bias[edge:]
+        return gates
 
 
-def _threads(batch: int) -> int:
-    return max(1, min(torch.get_num_threads(), batch // ROWS))
+def _arrays(tensors: Sequence[Tensor]) -> tuple[np.ndarray, ...]:
+    return tuple(tensor.detach().numpy() for tensor in tensors)
 
 
-def _in_rows(work: Callable[..., None], batch: int, numbered: bool = False) -> None:
+def _in_rows(work: Callable[[int, int], None], batch: int) -> None:
     """Do `work(first, last)` for all sequences, shared out among as many threads as torch has."""
-    threads = _threads(batch)
+    threads = max(1, min(torch.get_num_threads(), batch // ROWS))
     if threads == 1:
         work(0, batch)
         return
     edges = [batch * n // threads for n in range(threads + 1)]
-    jobs = [(edges[n], edges[n + 1], *([n] if numbered else [])) for n in range(threads)]
-    for done in [_pool(threads).submit(work, *job) for job in jobs]:
+    for done in [_pool(threads).submit(work, first, last) for first, last in pairwise(edges)]:
         done.result()
 
 

@@ -36,7 +36,7 @@ def prepare(cell: Cell, dtype: torch.dtype, wait: bool) -> ModuleType | None:
     """
     identity = _identity(cell, dtype)
     if identity not in _kernels and (source := _source(cell, dtype)) is not None:
-        path = _folder() / f"rnnscope_{hashlib.sha256(source.encode()).hexdigest()[:20]}.py"
+        path = folder() / f"rnnscope_{hashlib.sha256(source.encode()).hexdigest()[:20]}.py"
         if not wait and not path.with_suffix(".done").exists():
             _compile_elsewhere(path, source)
             return None
@@ -53,7 +53,7 @@ def _identity(cell: Cell, dtype: torch.dtype) -> tuple:
 def _source(cell: Cell, dtype: torch.dtype) -> str | None:
     """The text of a cell's kernels, with the versions that they were made for; None where there are none."""
     kind = type(cell)
-    plain = cell.pointwise and not cell.lower and kind.at is Cell.at and kind.input_side is Cell.input_side
+    plain = cell.pointwise and kind.at is Cell.at and kind.input_side is Cell.input_side
     if not plain or dtype not in TYPES or not _numba():
         return None
     from rnnscope.core.engines.emitting import Unemittable
@@ -79,10 +79,11 @@ def _numba() -> str:
     return f"numba {numba.__version__}, Python {sys.version_info.major}.{sys.version_info.minor}"
 
 
-def _folder() -> Path:
-    folder = Path(os.environ.get(FOLDER) or user_cache_path("rnnscope") / "kernels")
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+def folder() -> Path:
+    """Where kernels are kept."""
+    place = Path(os.environ.get(FOLDER) or user_cache_path("rnnscope") / "kernels")
+    place.mkdir(parents=True, exist_ok=True)
+    return place
 
 
 def _import_compiled(path: Path) -> ModuleType:

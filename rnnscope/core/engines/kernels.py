@@ -1,9 +1,9 @@
-"""The source of a cell's two kernels, forward and backward over a chunk of time steps, around the emitted update."""
+"""The source of a cell's kernels, forward and backward over a chunk of time steps, around the emitted update."""
 
 from __future__ import annotations
 
 from rnnscope.core.cells.cell import Cell
-from rnnscope.core.engines.emitting import backward_lines, forward_lines
+from rnnscope.core.engines.emitting import backward_lines, coordinate_lines, forward_lines, signals_of
 from rnnscope.core.engines.numerics import DOUBLE, SINGLE
 
 HEAD = '''"""Emitted by rnnscope from the update of the {name}; not to be edited."""
@@ -12,131 +12,179 @@ import math
 
 import numpy as np
 from numba import njit
+from numba.core.compiler import CompilerBase, DefaultPassBuilder
+
+
+class Apart(CompilerBase):
+    """Compiles for arrays that do not overlap, so that loops over many of them need not check it."""
+
+    def define_pipelines(self):
+        """The usual ones."""
+        self.state.flags.noalias = True
+        return [DefaultPassBuilder.define_nopython_pipeline(self.state)]
+
 
 F = np.{dtype}
+SIGNALS = {signals}
 INFINITY, NAN = math.inf, math.nan
 OPTIONS = {{"error_model": "numpy", "fastmath": {{"contract"}}, "nogil": True}}
+KERNEL = OPTIONS | {{"cache": True, "pipeline_class": Apart}}
+
+
+@njit(error_model="numpy", fastmath={{"contract", "reassoc"}}, nogil=True)
+def squared(values):
+    """Sum of squares in float64, where small ones do not underflow."""
+    total = 0.0
+    for k in range(len(values)):
+        total += np.float64(values[k]) * np.float64(values[k])
+    return total
 '''
 
 FORWARD = '''
-@njit(cache=True, **OPTIONS)
-def forward(from_x, from_h, weight, bias, constants, states, begin, first, last):
-    """States after each time step of the chunk from `begin` on, for sequences first..last: states[:, begin] is given."""
-    steps, units = from_x.shape[0], states.shape[3]
+@njit(**KERNEL)
+def {name}(gates, row, weight, constants, lower, states, signals, begin, place, first, last):
+    """States after each time step of the chunk from `begin` on, for sequences first..last: states[place] is given.
+
+    `gates` holds what the inputs and the biases give, and gets what the states before give on top of it.
+    """
+    steps, units = gates.shape[0], states[0].shape[2]
     for t in range(steps):
-        now = begin + t
-        if from_h.shape[1]:
+        at, now = place + t, begin + t
+        if row.shape[1]:
             if last - first == 1:
-                np.dot(states[0, now, first], weight, from_h[first])
+                np.dot(states[0][at, first], weight, row[first])
             else:
-                np.dot(states[0, now, first:last], weight, from_h[first:last])
+                np.dot(states[0][at, first:last], weight, row[first:last])
         for b in range(first, last):
             for k in range(units):
 {body}
 '''
 
 BACKWARD = '''
-@njit(cache=True, **OPTIONS)
-def backward(from_x, from_h, weight, bias, constants, states, adjoints, carried, back, sums, begin, place, first, last):
+@njit(**KERNEL)
+def {name}(
+    gates, row, weight, constants, lower, to_lower, states, adjoints, carried, back, sums, gauge, begin, place, first, last
+):
     """Adjoints of all preactivations of the chunk from `begin` on, in place of them, for sequences first..last.
 
-    `adjoints` of the outputs, from `place` on, become those of the states after each time step; `carried` and `back` hold
-    what the chunk hands to the one before it. Adjoints of gates that nothing feeds are added to `sums`.
+    `adjoints` are those of the outputs; `carried` and `back` hold what the chunk hands to the one before it. Adjoints of
+    gates that nothing feeds are added to `sums[first]`. `gauge` gets the norms over units of the adjoints of the states
+    after each time step: of the whole in coordinates, then of each part.
     """
-    steps, units = from_x.shape[0], states.shape[3]
+    steps, units = gates.shape[0], states[0].shape[2]
+    adjoint = np.empty(({rows}, units), F)
     for t in range(steps - 1, -1, -1):
-        now, at = begin + t, place + t
+        at, now = place + t, begin + t
         for b in range(first, last):
             for k in range(units):
 {body}
-        if from_h.shape[2]:
+{after}        if row.shape[1]:
             if last - first == 1:
-                np.dot(from_h[t, first], weight, back[first])
+                np.dot(row[first], weight, back[first])
             else:
-                np.dot(from_h[t, first:last], weight, back[first:last])
+                np.dot(row[first:last], weight, back[first:last])
 '''
-
 
 WARM = '''
 
 def warm():
-    """Call both kernels on next to nothing."""
-    one = [np.zeros(shape, F) for shape in {shapes}]
-    from_x, from_h, row, there, back, bias, constants, states, adjoints, carried, hidden, sums = one
-    forward(from_x, row, there, bias, constants, states, 0, 0, 1)
-    backward(from_x, from_h, back, bias, constants, states, adjoints, carried, hidden, sums, 0, 0, 0, 1)
+    """Call all kernels on next to nothing."""
+    gates, row, there, again, constants, back, sums = (np.zeros(shape, F) for shape in {shapes})
+    lower, to_lower, states, adjoints, carried, signals = (
+        tuple(np.zeros(shape, F) for _ in range(count)) for count, shape in {counts}
+    )
+    for kernel in forward, traced:
+        kernel(gates, row, there, constants, lower, states, signals, 0, 0, 0, 1)
+    for kernel in backward, gauged:
+        arrays = gates, row, again, constants, lower, to_lower, states, adjoints, carried, back, sums
+        kernel(*arrays, np.zeros((1, 1, {norms})), 0, 0, 0, 1)
 '''
 
 
 def source_of(cell: Cell, dtype: str) -> str:
     """Python source of the kernels of a cell in "float32" or "float64". Raises Unemittable."""
     helpers = (SINGLE if dtype == "float32" else DOUBLE).replace("\ndef ", '\n@njit(inline="always", **OPTIONS)\ndef ')
-    head = HEAD.format(name=cell.name, dtype=dtype)
     return (
-        head
+        HEAD.format(name=cell.name, dtype=dtype, signals=signals_of(cell))
         + helpers
-        + FORWARD.format(body=_forward(cell))
-        + BACKWARD.format(body=_backward(cell))
-        + WARM.format(shapes=_shapes(cell))
+        + FORWARD.format(name="forward", body=_forward(cell, traced=False))
+        + FORWARD.format(name="traced", body=_forward(cell, traced=True))
+        + BACKWARD.format(name="backward", rows=0, body=_indented(_backward(cell)), after="")
+        + BACKWARD.format(name="gauged", **_gauged(cell))
+        + _warm(cell)
     )
 
 
-def _shapes(cell: Cell) -> list[tuple[int, ...]]:
-    """Of the arrays that `warm` passes: one time step of one sequence with one unit."""
+def _warm(cell: Cell) -> str:
+    """Arrays for one time step of one sequence with one unit."""
     sources, states = list(cell.gates.values()), len(cell.states)
-    x, h = (sum(letter in source for source in sources) for letter in "xh")
-    constant = sources.count("")
-    products = [(1, 1, x), (1, 1, h), (1, h), (1, h), (h, 1), (h,)]
-    return [*products, (constant, 1), (states, 2, 1, 1), (states, 1, 1, 1), (states, 1, 1), (1, 1), (constant, 1)]
+    fed, h, constant = len(sources) - sources.count(""), sum("h" in source for source in sources), sources.count("")
+    below, written = len(cell.lower), len(signals_of(cell))
+    shapes = [(1, 1, fed), (1, h), (1, h), (h, 1), (constant, 1), (1, 1), (1, constant, 1)]
+    one, counts = (1, 1, 1), [below, below, states, states, states, written]
+    each = list(zip(counts, [one, one, (2, 1, 1), one, (1, 1), one], strict=True))
+    return WARM.format(shapes=shapes, counts=each, norms=1 + states)
 
 
-def _forward(cell: Cell) -> str:
-    lines, results = forward_lines(cell)
-    loads = [f"z{n} = {words}" for n, words in enumerate(_preactivations(cell, "b"))]
-    loads += [f"s{n} = states[{n}, now, b, k]" for n in range(len(cell.states))]
-    stores = [f"states[{n}, now + 1, b, k] = {result}" for n, result in enumerate(results)]
-    return _indented(loads + lines + stores)
+def _forward(cell: Cell, traced: bool) -> str:
+    emitted, count = forward_lines(cell, traced=traced), len(cell.states)
+    loads, stores = [], []
+    for n, column, of_h in _columns(cell):
+        seen = "" if of_h is None else f" + row[b, {of_h} * units + k]"
+        loads.append(f"z{n} = gates[t, b, {column} * units + k]{seen}")
+        if seen:
+            stores.append(f"gates[t, b, {column} * units + k] = z{n}")
+    stores += [f"states[{n}][at + 1, b, k] = {result}" for n, result in enumerate(emitted.results[:count])]
+    stores += [f"signals[{n}][now, b, k] = {result}" for n, result in enumerate(emitted.results[count:])]
+    return _indented(loads + _given(cell) + emitted.lines + stores)
 
 
-def _backward(cell: Cell) -> str:
-    lines, results = backward_lines(cell)
-    gates = len(cell.gates)
-    loads = [f"z{n} = {words}" for n, words in enumerate(_preactivations(cell, "t, b"))]
+def _backward(cell: Cell) -> list[str]:
+    emitted, fed, count = backward_lines(cell), list(_columns(cell)), len(cell.gates)
+    loads = [f"z{n} = gates[t, b, {column} * units + k]" for n, column, _ in fed] + _given(cell)
     for n in range(len(cell.states)):
-        loads.append(f"s{n} = states[{n}, now, b, k]")
-        loads.append(f"a{n} = adjoints[{n}, at, b, k] + carried[{n}, b, k]" + (" + back[b, k]" if n == 0 else ""))
-        loads.append(f"adjoints[{n}, at, b, k] = a{n}")
-    stores = [f"carried[{n}, b, k] = {result}" for n, result in enumerate(results[gates:])]
-    columns = {"x": 0, "h": 0, "": 0}
-    for (_, source), result in zip(cell.gates.items(), results[:gates], strict=True):
-        for letter, array in (("x", "from_x"), ("h", "from_h")):
-            if letter in source:
-                stores.append(f"{array}[t, b, {columns[letter]} * units + k] = {result}")
-                columns[letter] += 1
-        if not source:
-            stores.append(f"sums[{columns['']}, k] += {result}")
-            columns[""] += 1
-    return _indented(loads + lines + stores)
+        seen = " + back[b, k]" if n == 0 else ""
+        loads.append(f"a{n} = adjoints[{n}][t, b, k] + carried[{n}][b, k]{seen}")
+    stores = []
+    for n, column, of_h in fed:
+        stores.append(f"gates[t, b, {column} * units + k] = {emitted.results[n]}")
+        if of_h is not None:
+            stores.append(f"row[b, {of_h} * units + k] = {emitted.results[n]}")
+    constant = [n for n, source in enumerate(cell.gates.values()) if not source]
+    stores += [f"sums[first, {place}, k] += {emitted.results[n]}" for place, n in enumerate(constant)]
+    rest = iter(emitted.results[count:])
+    stores += [f"carried[{n}][b, k] = {next(rest)}" for n, _ in enumerate(cell.states)]
+    stores += [f"to_lower[{n}][now, b, k] = {result}" for n, result in enumerate(rest)]
+    return loads + emitted.lines + stores
 
 
-def _preactivations(cell: Cell, row: str) -> list[str]:
-    """The value of each gate: what the input and the state before give it, with the bias of gates that no input feeds."""
-    words, x, h, constant = [], 0, 0, 0
-    for source in cell.gates.values():
-        parts = []
-        if "x" in source:
-            parts.append(f"from_x[t, b, {x} * units + k]")
-        if "h" in source:
-            parts.append(f"from_h[{row}, {h} * units + k]")
-        if source == "h":
-            parts.append(f"bias[{h} * units + k]")
-        if not source:
-            parts.append(f"constants[{constant}, k]")
-            constant += 1
-        x, h = x + ("x" in source), h + ("h" in source)
-        words.append(" + ".join(parts))
-    return words
+def _gauged(cell: Cell) -> dict[str, object]:
+    """The same with the norms: what is squared is put by in the loop over units, and summed behind it."""
+    emitted, parts = coordinate_lines(cell), [f"a{n}" for n, _ in enumerate(cell.states)]
+    row = {name: n for n, name in enumerate(dict.fromkeys([*emitted.results, *parts]))}
+    after_step = [f"s{n} = states[{n}][at + 1, b, k]" for n, _ in enumerate(parts)]
+    body = _backward(cell) + after_step + emitted.lines + [f"adjoint[{n}, k] = {name}" for name, n in row.items()]
+    squares = [f"q{n} = squared(adjoint[{n}])" for n in row.values()]
+    sums = [" + ".join(f"q{row[name]}" for name in names) for names in (emitted.results, *([part] for part in parts))]
+    roots = [f"gauge[now, b, {n}] = math.sqrt({total})" for n, total in enumerate(sums)]
+    return {"rows": len(row), "body": _indented(body), "after": _indented(squares + roots, 12) + "\n"}
 
 
-def _indented(lines: list[str]) -> str:
-    return "\n".join(" " * 16 + line for line in lines)
+def _columns(cell: Cell):
+    """Of each gate that something feeds: its number, its place among these, and among those that h feeds or None."""
+    fed = [(n, source) for n, source in enumerate(cell.gates.values()) if source]
+    of_x_only = sum(source == "x" for _, source in fed)
+    for column, (n, source) in enumerate(fed):
+        yield n, column, column - of_x_only if "h" in source else None
+
+
+def _given(cell: Cell) -> list[str]:
+    """Loads of what both directions read alike: gates that nothing feeds, the states before, what lies below."""
+    constant = [n for n, source in enumerate(cell.gates.values()) if not source]
+    loads = [f"z{n} = constants[{place}, k]" for place, n in enumerate(constant)]
+    loads += [f"s{n} = states[{n}][at, b, k]" for n, _ in enumerate(cell.states)]
+    return loads + [f"l{n} = lower[{n}][now, b, k]" for n, _ in enumerate(cell.lower)]
+
+
+def _indented(lines: list[str], by: int = 16) -> str:
+    return "\n".join(" " * by + line for line in lines)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from rnnscope.core.engines import NORMS
 from rnnscope.core.layout import Layout
 from rnnscope.core.memory.lags import by_lag, lags_of
 from rnnscope.core.memory.portions import Between, in_portions, nothing
 from rnnscope.core.model import Model
 from rnnscope.core.networks import Chain
 from rnnscope.core.reach import Reach
-from rnnscope.core.recording import in_coordinates, squared_norm, taps_for
+from rnnscope.core.recording import taps_for
 
 PROBES = 8
 
@@ -48,16 +49,12 @@ def _norms(model: Model, inputs: torch.Tensor, layout: Layout, chain: Chain, ran
     with torch.enable_grad():
         ran = network.run(inputs, layout, taps=taps)
         ends = network.end(chain, ran, layout)
-        states = {
-            name: {part: ran.layers[name].states[part].detach() for part in cell.states} for name, cell in layers.items()
-        }
-        leaves = [taps[name][part] for name in layers for part in states[name]]
+        gauges = [taps[name][NORMS] for name in layers]
         for _ in range(PROBES):
             probes = [torch.randn(value.shape, generator=random).to(value) for value in ends]
-            found = iter(torch.autograd.grad(ends, leaves, probes, retain_graph=True, materialize_grads=True))
-            for name, cell in layers.items():
-                raw = dict(zip(states[name], found, strict=False))
-                pulled = in_coordinates(cell, states[name], raw) | {part: raw[part] for part in cell.handed_up}
+            found = torch.autograd.grad(ends, gauges, probes, retain_graph=True, materialize_grads=True)
+            for (name, cell), norms in zip(layers.items(), found, strict=True):
+                parts = [0, *(1 + cell.states.index(part) for part in cell.handed_up)]
                 working = torch.from_numpy(network.active(name, layout, len(inputs)))
-                squares += torch.where(working, squared_norm(pulled.values()).cpu(), 0)  # waits for the device
+                squares += torch.where(working, norms[..., parts].square().sum(-1).cpu(), 0)  # waits for the device
     return (squares / PROBES).sqrt().numpy()

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from rnnscope.core.cells import CELLS
 from rnnscope.core.cells.cell import Values
-from rnnscope.core.engines import Unrolled
+from rnnscope.core.engines import Unrolled, attached
 from rnnscope.core.layout import Layout
 from rnnscope.core.networks.network import Chain, Joined, Network, Taps
 
@@ -93,7 +93,10 @@ class TreeNetwork(Network):
         cell, name = self.cells[0], self.names[0]
         levels, number = levels_of(layout, len(inputs), inputs.device)
         flat = inputs.flatten(0, 1)
-        tap = {part: value.flatten(0, 1) for part, value in taps[name].items()} if taps else {}
+        finished: Values = {}
+        nothing = inputs.new_zeros(()).expand(*inputs.shape[:2], self.units)
+        tap = attached(cell, taps[name] if taps else None, nothing, finished)
+        tap = {part: value.flatten(0, 1) for part, value in tap.items()}
         done = {part: flat.new_zeros(0, self.units) for part in cell.states}
         signals: dict[str, list[Tensor]] = {}
         owned: dict[str, list[Tensor]] = {}
@@ -109,6 +112,7 @@ class TreeNetwork(Network):
                 for part, value in of_children.items():
                     owned.setdefault(part, []).append(value)
         states = {part: values[number] for part, values in done.items()}
+        finished |= {part: values.detach() for part, values in states.items()}
         if not record:
             return Joined(states[cell.output], {name: Unrolled(states, {})})
         recorded = states | {part: torch.cat(values)[number] for part, values in signals.items()}
@@ -116,5 +120,5 @@ class TreeNetwork(Network):
         for part, values in owned.items():
             whole = torch.full_like(done["hidden"], math.nan)  # the root is nobody's child
             recorded[part] = whole.index_copy(0, index, torch.cat(values))[number]
-        recorded |= cell.derived(recorded)
+        recorded |= cell.derived(recorded, {})
         return Joined(states[cell.output], {name: Unrolled(states, {part: recorded[part] for part in cell.signals})})

@@ -1,0 +1,44 @@
+"""Peak resident memory of one forward and backward beyond what was there before, in a process of its own; Linux only.
+
+python benchmarks/memory.py rwa checkpointed E
+"""
+
+from __future__ import annotations
+
+import gc
+import subprocess
+import sys
+from pathlib import Path
+
+import torch
+from layers import SHAPES, layer
+
+WARM = 4  # time steps of the run that makes all ready
+
+
+def measured(name: str, engine: str, shape: str) -> float:
+    """Bytes, in a fresh process."""
+    command = [sys.executable, __file__, name, engine, shape]
+    return float(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
+
+
+def peak(name: str, engine: str, shape: str) -> int:
+    """Bytes, in this process, which should not have done anything before."""
+    torch.set_num_threads(1)
+    batch, _, inputs, units = SHAPES[shape]
+    run = layer(name, SHAPES[shape], engine)
+    layer(name, (batch, WARM, inputs, units), engine)()
+    gc.collect()
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # forget the peak so far
+    before = _resident("VmRSS")
+    run()
+    return _resident("VmHWM") - before
+
+
+def _resident(field: str) -> int:
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith(field))
+
+
+if __name__ == "__main__":
+    print(peak(*sys.argv[1:]))

@@ -1,0 +1,244 @@
+"""A cell's update and its adjoint as Triton kernels: one time step between matrix products, or many with them inside."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import re
+from collections.abc import Callable
+from functools import cache
+from types import ModuleType
+
+import torch
+from torch import Tensor
+
+from rnnscope.core.cells.cell import Cell
+from rnnscope.core.engines.emitting import OPERATIONS, Emitted, backward_lines, forward_lines
+from rnnscope.core.engines.kernel_cache import TYPES, folder
+from rnnscope.core.files import write_whole
+
+aten = torch.ops.aten
+
+BLOCK = 256  # units of all sequences that one program of a time step takes
+ROWS = 16  # sequences that one program of many time steps takes: the fewest that a product can have
+PART = 32  # rows of the recurrent weights that a product takes at once: more would not fit beside the state
+
+WORDS = OPERATIONS | {
+    aten.abs.default: "tl.abs({0})",
+    aten.exp.default: "tl.exp({0})",
+    aten.log.default: "tl.log({0})",
+    aten.relu.default: "tl.where({0} <= F(0), F(0), {0})",
+    aten.maximum.default: "tl.where({0} >= {1}, {0}, tl.where({0} != {0}, {0}, {1}))",
+    aten.minimum.default: "tl.where({0} <= {1}, {0}, tl.where({0} != {0}, {0}, {1}))",
+    aten.where.self: "tl.where({0}, {1}, {2})",
+    aten.logical_and.default: "{0} & {1}",
+    aten.logical_not.default: "~{0}",
+}
+
+HEAD = '''"""Emitted by rnnscope from the update of the {name}; not to be edited."""
+
+import triton
+import triton.language as tl
+
+
+@triton.jit
+def sigmoid(x):
+    return F(1) / (F(1) + tl.exp(-x))
+
+
+@triton.jit
+def tanh(x):
+    z = x * x
+    p = (F(-9.64399179425052238628e-1) * z - F(9.92877231001918586564e1)) * z - F(1.61468768441708447952e3)
+    q = ((z + F(1.12811678491632931402e2)) * z + F(2.23548839060100448583e3)) * z + F(4.84406305325125486048e3)
+    size = tl.abs(x)
+    far = F(1) - F(2) / (tl.exp(size + size) + F(1))
+    return tl.where(size < F(0.625), x + x * z * (p / q), tl.where(x > F(0), far, -far))
+
+
+@triton.jit
+def log1p(x):
+    u = F(1) + x
+    d = u - F(1)
+    return tl.where(d == F(0), x, tl.log(u) * tl.where(d == x, F(1), x / d))
+'''  # tanh after Cephes (Moshier 1989), log1p after Kahan: both from what Triton has on every device and in its interpreter
+
+ONE = """
+
+@triton.jit(do_not_specialize=["t"])
+def {direction}_step({arguments}, t, batch, plane, UNITS: tl.constexpr, BLOCK: tl.constexpr):
+    i = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    inside = i < batch * UNITS
+    before = t.to(tl.int64) * batch
+    z += (before + i // UNITS) * {gates} * UNITS + i % UNITS
+    states += before * UNITS + i
+"""
+
+MANY = """
+
+@triton.jit(do_not_specialize=["steps"])
+def {direction}_loop({arguments}, weight, steps, batch, plane, UNITS: tl.constexpr, SIZE: tl.constexpr, PART: tl.constexpr):
+    b, k, j = tl.program_id(0) * {rows} + tl.arange(0, {rows})[:, None], tl.arange(0, SIZE)[None, :], tl.arange(0, PART)
+    inside = (b < batch) & (k < UNITS)
+    factor = {factor} + j[None, :]
+    z += b * {gates} * UNITS + k
+    states += b * UNITS + k
+"""
+
+
+def pointwise(cell: Cell, dtype: torch.dtype) -> tuple[Callable, Callable]:
+    """One time step t of the buffers, forward(z, states, t) and backward(z, states, adjoints, carried, t).
+
+    The shapes are those of a body of the CUDA engine; the product with the recurrent weights is the caller's.
+    """
+    kernels = _imported(_source(cell, TYPES[dtype]), interpreted())
+
+    def launch(kernel, z: Tensor, states: Tensor, *others) -> None:
+        batch, units = states.shape[2:]
+        programs = -(-batch * units // BLOCK)
+        kernel[(programs,)](z, states, *others, batch, states.stride(0), UNITS=units, BLOCK=BLOCK)
+
+    def forward(z: Tensor, states: Tensor, t: int) -> None:
+        launch(kernels.forward_step, z, states, t)
+
+    def backward(z: Tensor, states: Tensor, adjoints: Tensor, carried: Tensor, t: int) -> None:
+        launch(kernels.backward_step, z, states, adjoints, carried, adjoints.stride(0), t)
+
+    return forward, backward
+
+
+def persistent(cell: Cell, dtype: torch.dtype) -> tuple[Callable, Callable]:
+    """All time steps of the buffers in one launch: advance(z, weight_h, states), retreat(z, weight_h, states, ...)."""
+    kernels = _imported(_source(cell, TYPES[dtype]), interpreted())
+
+    def launch(kernel, z: Tensor, weight_h: Tensor, states: Tensor, *others) -> None:
+        batch, units = states.shape[2:]
+        size = max(16, 1 << (units - 1).bit_length())
+        sizes = {"UNITS": units, "SIZE": size, "PART": min(PART, size), "num_warps": 4 if size < 128 else 8}
+        kernel[(-(-batch // ROWS),)](z, states, *others, weight_h, len(z), batch, states.stride(0), **sizes)
+
+    def advance(z: Tensor, weight_h: Tensor, states: Tensor) -> None:
+        launch(kernels.forward_loop, z, weight_h, states)
+
+    def retreat(z: Tensor, weight_h: Tensor, states: Tensor, adjoints: Tensor, carried: Tensor) -> None:
+        launch(kernels.backward_loop, z, weight_h, states, adjoints, carried, adjoints.stride(0))
+
+    return advance, retreat
+
+
+def interpreted() -> bool:
+    """Whether Triton is told to run its kernels in Python, on the CPU."""
+    return os.environ.get("TRITON_INTERPRET") == "1"
+
+
+def _source(cell: Cell, dtype: str) -> str:
+    """Python source of a cell's four kernels. Raises Unemittable."""
+    forward, backward = forward_lines(cell, WORDS), backward_lines(cell, WORDS)
+    text, gates = HEAD.format(name=cell.name), len(cell.gates)
+    for head, lines in (
+        (_one("forward", "z, states", cell), _forward_step(forward)),
+        (_one("backward", "z, states, adjoints, carried, above", cell), _backward_step(cell, backward)),
+        (_many("forward", "z, states", cell, "states + b * UNITS"), _forward_loop(cell, forward)),
+        (
+            _many("backward", "z, states, adjoints, carried, above", cell, f"z + b * {gates} * UNITS"),
+            _backward_loop(cell, backward),
+        ),
+    ):
+        text += head + "\n".join(_within(lines)) + "\n"
+    numbers = re.sub(r"\bF\(([^()]*)\)", rf"tl.full((), \1, tl.{dtype})", text)
+    return re.sub(r"\bINFINITY\b", 'float("inf")', numbers)
+
+
+def _one(direction: str, arguments: str, cell: Cell) -> str:
+    loads = [f"z{n} = tl.load(z + {n} * UNITS, inside)" for n, _ in enumerate(cell.gates)]
+    loads += [f"s{n} = tl.load(states + {n} * plane, inside)" for n, _ in enumerate(cell.states)]
+    head = ONE.format(direction=direction, arguments=arguments, gates=len(cell.gates))
+    return head + "\n".join(_within(loads)) + "\n"
+
+
+def _many(direction: str, arguments: str, cell: Cell, factor: str) -> str:
+    return MANY.format(direction=direction, arguments=arguments, gates=len(cell.gates), factor=factor, rows=ROWS)
+
+
+def _forward_step(emitted: Emitted) -> list[str]:
+    stores = [f"tl.store(states + batch * UNITS + {n} * plane, {new}, inside)" for n, new in enumerate(emitted.results)]
+    return emitted.lines + stores
+
+
+def _backward_step(cell: Cell, emitted: Emitted) -> list[str]:
+    loads, stores, gates = ["adjoints += before * UNITS + i", "carried += i"], [], len(cell.gates)
+    for n, result in enumerate(emitted.results[gates:]):
+        place = f"carried + {n} * batch * UNITS"
+        loads.append(f"a{n} = tl.load(adjoints + {n} * above, inside) + tl.load({place}, inside)")
+        stores += [f"tl.store(adjoints + {n} * above, a{n}, inside)", f"tl.store({place}, {result}, inside)"]
+    stores += [f"tl.store(z + {n} * UNITS, {result}, inside)" for n, result in enumerate(emitted.results[:gates])]
+    return loads + emitted.lines + stores
+
+
+def _forward_loop(cell: Cell, emitted: Emitted) -> list[str]:
+    gates, count = len(cell.gates), len(cell.states)
+    products = [(f"z{n}", "factor", f"weight + {row} * UNITS * UNITS") for row, n in enumerate(_fed_by_h(cell))]
+    begin = [f"s{n} = tl.load(states + {n} * plane, inside, 0.0)" for n in range(count)]
+    body = [f"z{n} = tl.load(z + {n} * UNITS, inside, 0.0)" for n in range(gates)]
+    body += _products(products, "k * UNITS + j[:, None]", "1")
+    names = ", ".join(f"s{n}" for n in range(count))
+    values = ", ".join(f"tl.where(inside, {new}, 0.0)" for new in emitted.results)
+    body += [*emitted.lines, f"{names} = {values}", *_moved("+=", gates, "z"), *_moved("+=", 1, "states", "factor")]
+    body += [f"tl.store(states + {n} * plane, s{n}, inside)" for n in range(count)]
+    return [*begin, "for _ in tl.range(0, steps, num_stages=1):", *_within([*body, "tl.debug_barrier()"])]
+
+
+def _backward_loop(cell: Cell, emitted: Emitted) -> list[str]:
+    gates, fed = len(cell.gates), _fed_by_h(cell)
+    begin = ["last = (steps - 1).to(tl.int64) * batch * UNITS", f"z += last * {gates}", f"factor += last * {gates}"]
+    begin += ["states += last", "adjoints += last + b * UNITS + k", "carried += b * UNITS + k"]
+    body = [f"z{n} = tl.load(z + {n} * UNITS, inside, 0.0)" for n in range(gates)]
+    stores, end = [], []
+    for n, result in enumerate(emitted.results[gates:]):
+        begin.append(f"c{n} = tl.load(carried + {n} * batch * UNITS, inside, 0.0)")
+        body.append(f"s{n} = tl.load(states + {n} * plane, inside, 0.0)")
+        body.append(f"a{n} = tl.load(adjoints + {n} * above, inside, 0.0) + c{n}")
+        stores += [f"tl.store(adjoints + {n} * above, a{n}, inside)", f"c{n} = tl.where(inside, {result}, 0.0)"]
+        end.append(f"tl.store(carried + {n} * batch * UNITS, c{n}, inside)")
+    stores += [f"tl.store(z + {n} * UNITS, {result}, inside)" for n, result in enumerate(emitted.results[:gates])]
+    products = [("c0", f"factor + {n} * UNITS", f"weight + {row} * UNITS * UNITS") for row, n in enumerate(fed)]
+    stores += ["tl.debug_barrier()", *_products(products, "j[:, None] * UNITS + k", "UNITS")]
+    stores += [*_moved("-=", gates, "z", "factor"), *_moved("-=", 1, "states", "adjoints")]
+    return [*begin, "for _ in tl.range(0, steps, num_stages=1):", *_within(body + emitted.lines + stores), *end]
+
+
+def _products(products: list[tuple[str, str, str]], element: str, row: str) -> list[str]:
+    """Add to each (sum, factor, weight) their product, PART rows of the weights at once.
+
+    A factor is read back from where the other threads have stored it: what is in registers cannot be cut into parts.
+    """
+    lines = ["among = first + j < UNITS", "held = among[:, None] & (k < UNITS)", "read = (b < batch) & among[None, :]"]
+    for total, factor, weight in products:
+        left, right = f"tl.load({factor} + first, read, 0.0)", f"tl.load({weight} + first * {row} + {element}, held, 0.0)"
+        lines.append(f'{total} += tl.dot({left}, {right}, input_precision="ieee")')
+    return ["for first in range(0, SIZE, PART):", *_within(lines)] if products else []
+
+
+def _moved(sign: str, planes: int, *pointers: str) -> list[str]:
+    return [f"{pointer} {sign} batch * {planes} * UNITS" for pointer in pointers]
+
+
+def _fed_by_h(cell: Cell) -> list[int]:
+    """The gates that the recurrent weights feed, in the order of their rows."""
+    return [n for n, source in enumerate(cell.gates.values()) if "h" in source]
+
+
+def _within(lines: list[str]) -> list[str]:
+    return ["    " + line for line in lines]
+
+
+@cache
+def _imported(source: str, interpreted: bool) -> ModuleType:
+    """The module of a source, on disk because Triton reads it there. One that it interprets is none that it compiles."""
+    path = folder() / f"rnnscope_triton_{hashlib.sha256(source.encode()).hexdigest()[:20]}.py"
+    write_whole(path, source.encode())
+    spec = importlib.util.spec_from_file_location(f"{path.stem}_{'interpreted' if interpreted else 'compiled'}", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
