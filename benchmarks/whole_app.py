@@ -36,7 +36,7 @@ def measured(seconds: float = SECONDS) -> tuple[list[str], list[list[float]]]:
 
     cores = os.cpu_count() or 1
     threads = list(dict.fromkeys([max(1, cores - 1), cores]))  # the window's, and all
-    scripts = [(flush, count) for flush in ("flushed", "as torch comes") for count in threads]
+    scripts = [*(("flushed", count) for count in threads), ("as torch comes", cores)]
     names = ["RWA in the window", *(f"nn.LSTM, {flush}, threads: {count}" for flush, count in scripts)]
     configuration = _configuration()
     main.make_application().setApplicationName("rnnscope-benchmark")
@@ -47,6 +47,7 @@ def measured(seconds: float = SECONDS) -> tuple[list[str], list[list[float]]]:
     window.show()
     wait_for(window, lambda: window.panel.form is not None and window.docks)
     session, turns = window.session, []
+    session.told.connect(lambda *words: print(*words, file=sys.stderr))
     session.train(configuration)
     wait_for(window, lambda: session.training is not None and len(session.training.history) > WARM)
     bare = {flush: Script(flush) for flush in ("flushed", "as torch comes")}

@@ -88,7 +88,10 @@ def train(
     task: Annotated[str, typer.Option(help="Name of a task; `rnnscope info` lists them.")] = "adding",
     length: Annotated[int | None, typer.Option(help="Length of the task, where it has one.")] = None,
     network: Annotated[str, typer.Option(help="How cells are joined; `rnnscope info` lists the ways.")] = "stack",
-    units: Annotated[int, typer.Option(help="Hidden units of a layer.")] = 64,
+    units: Annotated[int | None, typer.Option(help="Hidden units of a layer; 64 by default.", show_default=False)] = None,
+    parameters: Annotated[
+        int | None, typer.Option(help="In place of --units: as many units as come nearest to so many parameters.")
+    ] = None,
     iterations: Annotated[int, typer.Option(help="Optimiser updates.")] = 2000,
     batch: Annotated[int, typer.Option(help="Sequences per update.")] = 50,
     learning_rate: Annotated[float, typer.Option(help="Step size of Adam.")] = 2e-3,
@@ -119,7 +122,12 @@ def train(
     wanted = dict(_pair(text) for text in option or [])
     if length is not None:
         wanted["length"] = length
-    _train_and_save(_configuration(cell, network, task, units, training, wanted), out)
+    if units is not None and parameters is not None:
+        raise ValueError(f"--parameters: expected this or --units, got both: {parameters:,} and {units:,}")
+    configuration = _configuration(cell, network, task, 64 if units is None else units, training, wanted)
+    if parameters is not None:
+        configuration = _as_wide_as(configuration, parameters)
+    _train_and_save(configuration, out)
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -151,6 +159,15 @@ def _configuration(cell: str, network: str, task: str, units: int, training: dic
             raise ValueError(f"{name}: there is no such setting of {cell}, {network} or {task}; they have: {known}")
         settings[place][name] = value
     return make(Configuration, chosen | settings)
+
+
+def _as_wide_as(configuration: Configuration, parameters: int) -> Configuration:
+    """The configuration with the units that come nearest to so many parameters, which it says."""
+    from rnnscope.core.widths import parameters_of, units_for
+
+    found = configuration.model_copy(update={"units": units_for(configuration, parameters)})
+    typer.echo(f"{found.units} units: {parameters_of(found):,} parameters, the nearest to {parameters:,}")
+    return found
 
 
 def _train_and_save(configuration: Configuration, out: Path) -> None:
@@ -286,21 +303,27 @@ def compare(
     out: Annotated[Path | None, typer.Option(help="Also save the curves as a figure (.pdf, .svg or .png).")] = None,
     numbers: Annotated[Path | None, typer.Option(help="Also save the curves as CSV.")] = None,
     sequences: Annotated[int, typer.Option(min=1, help="Sequences to measure on.")] = 64,
+    measures: Annotated[
+        list[str] | None, typer.Option("--measure", help="A measure, as often as wanted; `rnnscope info` lists them.")
+    ] = None,
 ) -> None:
     """Measure how far back models of one task remember."""
     from rnnscope.core.comparison import compare as measure
+    from rnnscope.core.reach import QUICK
     from rnnscope.figures.save import check
     from rnnscope.figures.subjects import check_one_task, measured_subjects
     from rnnscope.figures.table import plain
     from rnnscope.views import VIEWS, Position
+    from rnnscope.views.reach import sentence
 
     if out:
         check(out)
     models = _load_all(files)
     check_one_task(models, same_settings=False)
-    comparison = measure(models, sequences=sequences)
+    comparison = measure(models, measures=measures or QUICK, sequences=sequences)
     _write(VIEWS["reach"](measured_subjects(models, comparison), Position()), out, numbers)
-    typer.echo(comparison.json() if as_json else plain(comparison))
+    said = sentence({model.name: model.reaches for model in comparison.models})
+    typer.echo(comparison.json() if as_json else f"{plain(comparison)}\n\n{said}".rstrip())
 
 
 @app.command()
@@ -339,6 +362,45 @@ def figure(
         dpi=dpi,
     )
     typer.echo(f"{out}: {view} of {', '.join(models)}")
+
+
+@app.command()
+def telephone(
+    length: Annotated[int, typer.Option(help="Symbols that are sent, 2 to 1,000,000.")] = 100_000,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document, nothing else.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Also save the curves as a figure (.pdf, .svg or .png).")] = None,
+    numbers: Annotated[Path | None, typer.Option(help="Also save the curves as CSV.")] = None,
+) -> None:
+    """Send a signal through 100,000 symbols, by an LSTM with open gates and by an RWA, and say what is left of it."""
+    import numpy as np
+
+    from rnnscope.core.cells import CELLS
+    from rnnscope.core.telephone import as_json as table_of
+    from rnnscope.core.telephone import telephone as send
+    from rnnscope.figures.save import check
+    from rnnscope.views.subject import style_of
+    from rnnscope.views.telephone import plain
+    from rnnscope.views.telephone import telephone as view
+
+    if out:
+        check(out)
+    sent = send(length)
+    styles = [style_of(list(CELLS).index(one.cell)) for one in sent]
+    left, shares = (np.stack([getattr(one, name) for one in sent]) for name in ("left", "shares"))
+    _write(view([one.name for one in sent], styles, left, shares), out, numbers)
+    if as_json:
+        typer.echo(table_of(sent))
+        return
+    typer.echo(f"Left of the first of {length:,} symbols once the last has been read:")
+    _print_rows(
+        {
+            one.name: f"{plain(one.left[-1])} ({one.left[-1]:.6g} from two runs, {one.left_by_gradient:.6g} by gradient; "
+            f"{one.formula} = {one.expected:.6g})"
+            for one in sent
+        }
+    )
+    typer.echo("Share of the last memory that the first symbol and the last symbol hold:")
+    _print_rows({one.name: f"{plain(one.shares[0])} and {plain(one.shares[-1])}" for one in sent})
 
 
 def _subjects(models: dict[str, Model], view: str, time_step: int | None, sequence: int, unit: int):

@@ -44,8 +44,8 @@ class Run(QObject):
         self.changed.emit()
 
     def measured(self, reaches: Mapping[str, Reach]) -> None:
-        """Keep how far back the model reaches."""
-        self.reaches = reaches
+        """Keep how far back the model reaches, by some measures."""
+        self.reaches = {**self.reaches, **reaches}
         self.changed.emit()
 
     def compares_with(self, other: Run) -> bool:

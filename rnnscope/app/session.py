@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from rnnscope.app.jobs import Arrival
 from rnnscope.app.mailbox import Mailbox
 from rnnscope.app.run import Run
 from rnnscope.app.worker import Worker
+from rnnscope.core.reach import QUICK, Reach
 from rnnscope.views.plot import Plot
 from rnnscope.views.subject import Subject, style_of
 
@@ -44,6 +46,7 @@ class Session(QObject):
         self.goal = 0  # iterations of the training under way
         self.start = 0  # iterations the run had before it
         self.paused = False
+        self.measures = QUICK  # how the reach of the shown runs is measured
         self.measuring: tuple[str, float] | None = None  # the run that is being measured, and the share that is done
         self._begins: int | None = None  # the run whose training has been asked for
         self._next = 1
@@ -163,8 +166,11 @@ class Session(QObject):
         return [run for run in self.runs if run is self.current or (run.shown and run.compares_with(self.current))]
 
     def subjects(self) -> list[Subject]:
-        """The shown runs as views see them."""
-        return [run.subject for run in self.shown]
+        """The shown runs as views see them, with what was measured by the measures chosen."""
+        return [replace(run.subject, reaches=self._chosen(run)) for run in self.shown]
+
+    def _chosen(self, run: Run) -> dict[str, Reach]:
+        return {name: reach for name, reach in run.reaches.items() if name.partition(", ")[0] in self.measures}
 
     @property
     def unsaved(self) -> list[Run]:
@@ -229,11 +235,19 @@ class Session(QObject):
     def measure_shown(self) -> None:
         """Measure how far back the shown runs reach, however long that takes."""
         for run in self.shown:
-            self.worker.measure(run.identity)
+            self.worker.measure(run.identity, self.measures)
+
+    def measure_by(self, measures: tuple[str, ...]) -> None:
+        """Choose the measures, and take those that are missing of the shown runs."""
+        missing = tuple(name for name in measures if name not in self.measures)
+        self.measures = measures
+        for run in self.shown if missing else ():
+            self.worker.measure(run.identity, missing)
+        self.changed.emit()
 
     def _measure(self, run: Run) -> None:
         if run.trace.time_steps <= MEASURED_AT_ONCE:
-            self.worker.measure(run.identity)
+            self.worker.measure(run.identity, self.measures)
 
     def _on_look(self) -> None:
         if not (frame := self._mailbox.take()):
@@ -246,6 +260,7 @@ class Session(QObject):
         self._timer.stop()
         self.training, self.paused = None, False
         if run := self._by_identity(identity):
+            run.reaches = {}
             self._measure(run)
             if how not in ("finished", "stopped"):
                 self.told.emit(f"{run.name}: {how}", "")

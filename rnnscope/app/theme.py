@@ -118,6 +118,9 @@ QPushButton, QToolButton, QComboBox, QSpinBox, QDoubleSpinBox, QLineEdit {{
 QPushButton:hover, QToolButton:hover, QComboBox:hover, QSpinBox:hover, QLineEdit:hover {{ border-color: {faint}; }}
 QPushButton:focus, QComboBox:focus, QSpinBox:focus, QLineEdit:focus, QListWidget:focus {{ border-color: {accent}; }}
 QPushButton:pressed, QToolButton:pressed {{ background: {line}; }}
+QToolButton#measure {{ border: none; color: {faint}; padding: 2px 6px; }}
+QToolButton#measure:hover {{ color: {text}; }}
+QToolButton#measure:checked {{ color: {text}; border-bottom: 2px solid {accent}; }}
 QPushButton:disabled, QToolButton:disabled, QComboBox:disabled, QSpinBox:disabled, QLineEdit:disabled {{
     color: {faint}; border-color: {line}; background: {panel}; }}
 QPushButton#primary {{ background: {accent}; color: {background}; border-color: {accent}; font-weight: 600; }}

@@ -83,9 +83,9 @@ class Worker(QThread):
         """End the training; what it has learned stays."""
         self._ask(NO_RUN, lambda: self._end("stopped"))
 
-    def measure(self, run: int) -> None:
+    def measure(self, run: int, measures: tuple[str, ...]) -> None:
         """Measure how far back a model reaches."""
-        self._ask(run, lambda: self._measure(run), patient=True)
+        self._ask(run, lambda: self._measure(run, measures), patient=True)
 
     def cancel(self) -> None:
         """Give up the measurement under way."""
@@ -291,7 +291,7 @@ class Worker(QThread):
         self._held[training.run].model.eval()
         self.ended.emit(training.run, how)
 
-    def _measure(self, run: int) -> None:
+    def _measure(self, run: int, measures: tuple[str, ...]) -> None:
         from rnnscope.core.comparison import SEQUENCES, reaches
 
         def look_up(done: float) -> None:
@@ -308,7 +308,7 @@ class Worker(QThread):
         model = self._held[run].model
         batch = model.task.evaluation().first(SEQUENCES)
         try:
-            measured = reaches(model, batch.inputs, between=look_up, **vars(batch.layout))
+            measured = reaches(model, batch.inputs, measures=measures, between=look_up, **vars(batch.layout))
         except ValueError as error:
             raise Refused(str(error)) from None
         self.measured.emit(run, measured)

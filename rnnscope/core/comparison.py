@@ -3,29 +3,41 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from itertools import product
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from rnnscope.core.choice import choose
+from rnnscope.core.denormals import flushed
 from rnnscope.core.memory import MEASURES
 from rnnscope.core.memory.portions import Between, nothing
 from rnnscope.core.model import Model
-from rnnscope.core.reach import Reach
+from rnnscope.core.reach import QUICK, Reach
 from rnnscope.core.sequences import sequences_for
+from rnnscope.core.settings import choose as among
+
+if TYPE_CHECKING:
+    import pandas
 
 SEQUENCES = 64
 
 
 @dataclass(frozen=True, eq=False)
 class Compared:
-    """One model of a comparison. `cell` and `task` are keys of CELLS and TASKS; `reaches` is measure -> Reach."""
+    """One model of a comparison, or several of a kind joined.
+
+    `cell` and `task` are keys of CELLS and TASKS; `kind` is what models of a kind share: all settings but the seed.
+    `reaches` is measure -> Reach, or "measure, direction" -> Reach where a network reads in both directions.
+    """
 
     name: str
     cell: str
     task: str
     reaches: Mapping[str, Reach]
+    kind: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,15 +46,48 @@ class Comparison:
 
     models: tuple[Compared, ...]
 
+    @property
+    def kinds(self) -> tuple[Compared, ...]:
+        """Models that differ by their seed alone, joined: their intervals are over models, too."""
+        groups: dict[str, list[Compared]] = {}
+        for model in self.models:
+            groups.setdefault(model.kind or model.name, []).append(model)
+        return tuple(_joined(group) for group in groups.values() if len(group) > 1)
+
+    @property
+    def frame(self) -> pandas.DataFrame:
+        """One row for each model or kind and measure; lags in time steps, NaN beyond the last that was measured."""
+        import pandas
+
+        every = ((model, name, reach) for model in (*self.models, *self.kinds) for name, reach in model.reaches.items())
+        return pandas.DataFrame([_row(*one) for one in every])
+
+    @property
+    def curves(self) -> pandas.DataFrame:
+        """One row for each model or kind, measure and lag: mean, and low and high of its 95 % interval."""
+        import pandas
+
+        parts = [
+            pandas.DataFrame({"model": model.name, "measure": name, **{part: getattr(reach, part) for part in CURVE}})
+            for model in (*self.models, *self.kinds)
+            for name, reach in model.reaches.items()
+        ]
+        return pandas.concat(parts, ignore_index=True)
+
     def json(self) -> str:
-        """The table that `rnnscope compare --json` prints."""
-        return json.dumps({"models": [_as_table(model) for model in self.models]}, allow_nan=False)
+        """The document that `rnnscope compare --json` prints."""
+        parts = {"models": self.models, "kinds": self.kinds}
+        return json.dumps({part: [_as_table(one) for one in ones] for part, ones in parts.items()}, allow_nan=False)
+
+
+CURVE = ("lags", "mean", "low", "high")
 
 
 def compare(
     models: Mapping[str, Model] | list[Model],
     inputs=None,
     *,
+    measures: Iterable[str] = QUICK,
     lengths=None,
     sources=None,
     parents=None,
@@ -52,10 +97,11 @@ def compare(
 
     models     name -> Model, or one or several Models, then named by cell
     inputs     (T, B, I) array or tensor; by default the first `sequences` of the first model's evaluation batch
+    measures   keys of MEASURES; by default those that take seconds at most
     lengths, sources, parents  how sequences lie in `inputs`, as in `record`
-    Raises ValueError when a model cannot read the sequences of the first.
+    Raises ValueError when a model cannot read the sequences of the first, SettingsError for an unknown measure.
     """
-    models = _named(models)
+    models, measures = _named(models), _known(measures)
     first = next(iter(models.values()))
     if inputs is None:
         batch = first.task.evaluation()
@@ -72,7 +118,7 @@ def compare(
                 f"{name}: reads {model.network.inputs} inputs a time step, the sequences of the comparison have "
                 f"{inputs.shape[-1]}; compare models of one task"
             )
-    return Comparison(tuple(_measure(name, model, inputs, layout) for name, model in models.items()))
+    return Comparison(tuple(_measure(name, model, inputs, measures, layout) for name, model in models.items()))
 
 
 def _named(models) -> dict[str, Model]:
@@ -92,11 +138,26 @@ def _cell_of(model) -> str:
     return model.configuration.cell if isinstance(model, Model) else "model"
 
 
-def reaches(
-    model: Model, inputs, *, lengths=None, sources=None, parents=None, between: Between = nothing
-) -> dict[str, Reach]:
-    """All measures that have a meaning for `model`: measure -> Reach, or "measure, direction" -> Reach for each direction.
+def _known(measures: Iterable[str]) -> tuple[str, ...]:
+    measures = (measures,) if isinstance(measures, str) else tuple(measures)
+    for name in measures:
+        among(MEASURES, name, "measures")
+    return measures
 
+
+def reaches(
+    model: Model,
+    inputs,
+    *,
+    measures: Iterable[str] = QUICK,
+    lengths=None,
+    sources=None,
+    parents=None,
+    between: Between = nothing,
+) -> dict[str, Reach]:
+    """The measures that have a meaning for `model`: measure -> Reach, or "measure, direction" -> Reach for each direction.
+
+    measures keys of MEASURES
     inputs   (T, B, I); lengths, sources and parents as in `record`
     between  called now and then with the share of a measure that is done; what it raises ends the measurement
     """
@@ -105,34 +166,54 @@ def reaches(
     model.network.engine = before or choose(model, wait=False)
     measured = {}
     try:
-        for name, measure in MEASURES.items():
-            for direction, chain in model.network.chains.items():
-                if (reach := measure(model, inputs, layout, chain, between)) is not None:
-                    measured[", ".join(filter(None, (name, direction)))] = reach
+        for name, (direction, chain) in product(measures, model.network.chains.items()):
+            with flushed():
+                reach = MEASURES[name](model, inputs, layout, chain, between)
+            if reach is not None:
+                measured[", ".join(filter(None, (name, direction)))] = reach
     finally:
         model.network.engine = before
     return measured
 
 
-def _measure(name: str, model: Model, inputs, layout: dict) -> Compared:
+def _measure(name: str, model: Model, inputs, measures: tuple[str, ...], layout: dict) -> Compared:
     configuration = model.configuration
     try:
-        measured = reaches(model, inputs, **layout)
+        measured = reaches(model, inputs, measures=measures, **layout)
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from None
-    return Compared(name, configuration.cell, configuration.task, measured)
+    kind = json.dumps(configuration.model_dump(mode="json", exclude={"training": {"seed"}}), sort_keys=True)
+    return Compared(name, configuration.cell, configuration.task, measured, kind)
+
+
+def _joined(group: list[Compared]) -> Compared:
+    first = group[0]
+    shared = [name for name in first.reaches if all(name in model.reaches for model in group)]
+    reaches = {name: Reach.joined([model.reaches[name] for model in group]) for name in shared}
+    return Compared(f"{first.cell}, {len(group)} seeds", first.cell, first.task, reaches, first.kind)
+
+
+def _row(model: Compared, measure: str, reach: Reach) -> dict[str, object]:
+    lags = {
+        f"{name}{'' if part == 'value' else f'_{part}'}": np.nan if number is None else number
+        for name, lag in (("lag50", reach.lag50), ("lag1", reach.lag1))
+        for part, number in asdict(lag).items()
+    }
+    law = asdict(reach.law) if reach.law else {}
+    numbers = {f"law_{name}" if name in ("name", "share") else name: value for name, value in law.items()}
+    counts = {"seeds": reach.curves.shape[1], "sequences": reach.curves.shape[2], "floor": reach.floor}
+    return {"model": model.name, "cell": model.cell, "task": model.task, "measure": measure} | lags | numbers | counts
 
 
 def _as_table(model: Compared) -> dict:
     measures = {
-        name: {
-            "lags": reach.lags.tolist(),
-            "mean": reach.mean.tolist(),
-            "low": reach.low.tolist(),
-            "high": reach.high.tolist(),
-            "lag50": reach.lag50,
-            "lag1": reach.lag1,
-        }
+        name: {part: _numbers(getattr(reach, part)) for part in CURVE}
+        | {part: getattr(reach, part) and asdict(getattr(reach, part)) for part in ("lag50", "lag1", "law")}
+        | {"floor": reach.floor, "seeds": reach.curves.shape[1], "sequences": reach.curves.shape[2]}
         for name, reach in model.reaches.items()
     }
     return {"name": model.name, "cell": model.cell, "task": model.task, "measures": measures}
+
+
+def _numbers(values: np.ndarray) -> list:
+    return [None if number != number else number for number in values.tolist()]

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from rnnscope.core.cells.cell import Values
+from rnnscope.core.denormals import flushed
 from rnnscope.core.engines import NORMS
 from rnnscope.core.layout import Layout
 from rnnscope.core.losses import LOSSES, total
@@ -35,7 +36,7 @@ def record(model: Model, inputs, targets=None, *, weights=None, lengths=None, so
     if wanted:
         targets, weights = _targets(model, targets, weights, layout.lengths, within)
     taps = taps_for(model.network, layers, inputs) if wanted else None
-    with torch.set_grad_enabled(wanted):
+    with torch.set_grad_enabled(wanted), flushed():
         ran = model.network.run(inputs, layout, record=True, taps=taps)
         outputs = model.readout(ran.outputs)
         loss, gradients = None, {name: {} for name in layers}

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from rnnscope.core.choice import choose
+from rnnscope.core.denormals import flushed
 from rnnscope.core.losses import LOSSES, total
 from rnnscope.core.model import Model
 from rnnscope.core.settings import SettingsError
@@ -71,9 +72,10 @@ def train(model: Model, *, wait: bool = True) -> Iterator[Update]:
         if iteration == 1:
             model.network.engine = choose(model, wait and settings.iterations * len(batch.inputs) >= WORTH)
         optimiser.zero_grad()
-        outputs = model(batch.inputs.to(parameters[0].dtype), batch.layout)
-        loss = total(loss_of(outputs, batch.targets), batch.weights)
-        loss.backward()
+        with flushed():
+            outputs = model(batch.inputs.to(parameters[0].dtype), batch.layout)
+            loss = total(loss_of(outputs, batch.targets), batch.weights)
+            loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(parameters, settings.clip)
         guard.watch(iteration, loss.detach(), norm)
         if device.type == "cpu" or iteration % LOOK_EVERY == 0 or iteration == settings.iterations:

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from rnnscope.core.reach import Reach
+import numpy as np
+
+from rnnscope.core.reach import Estimate, Reach
 from rnnscope.views.plot import Axis, Lines, Panel, Plot
 from rnnscope.views.scales import decades
 from rnnscope.views.subject import DASHES, Position, Subject
 
-MEASURES = {"state_jacobian": "gradient", "direct_weight": "gates alone"}  # in words
-SYMBOL = "gradient, gates alone dashed"
+MEASURES = {  # a word for each, and what it says
+    "state_jacobian": ("gradient", "Norm of the derivative of the last state with respect to an earlier one"),
+    "direct_weight": ("gates alone", "Share of an old memory that the gates let through"),
+    "connectivity": ("influence", "Norm of the derivative of the last output with respect to an earlier input"),
+    "decoding": ("decoding", "How well an earlier input can be read from the last state, on sequences held out"),
+    "causal": ("replacing", "How much the last output changes when an earlier input is another one"),
+    "solved_length": ("solved", "Share of freshly trained models that still solve the task at this delay"),
+}
+MEASURED_WITHOUT_TRAINING = tuple(MEASURES)[:-1]
+FITS = 0.9  # R^2 from which on a law is named
 LEVELS = ((0.5, "50 %"), (0.01, "1 %"))
 
 
@@ -22,7 +32,7 @@ def reach(subjects: Sequence[Subject], position: Position) -> Plot:
     run of a cell, and its other runs stay apart from it. The backward direction of a network that has two comes two dashes
     further. In a tree the lag counts nodes on the way up to the root.
 
-    The band is one geometric standard deviation over sequences. The axis ends five decades below 1.
+    The band is the 95 % interval over sequences. The axis ends five decades below 1.
     """
     marks = tuple(_curve(subject, measure, curve) for subject in subjects for measure, curve in subject.reaches.items())
     lags = max((mark.x[-1] for mark in marks), default=1)
@@ -30,7 +40,9 @@ def reach(subjects: Sequence[Subject], position: Position) -> Plot:
     x = Axis("lag", "time steps back", 0, max(lags, 1))
     y = Axis("value", "", 1e-5, max(high, 1.0), log=True, levels=LEVELS)
     empty = "" if marks else "Measured when training ends." if subjects else "Open a model or press Train."
-    return Plot("How far back", ((Panel("share left of the past", x, y, marks, SYMBOL, empty=empty),),))
+    kinds = dict.fromkeys(measure.partition(", ")[0] for subject in subjects for measure in subject.reaches)
+    symbol = ", ".join(f"{words_of(kind)}{' dashed' * (n == 1)}" for n, kind in enumerate(kinds))
+    return Plot("How far back", ((Panel("share left of the past", x, y, marks, symbol, empty=empty),),))
 
 
 def _curve(subject: Subject, measure: str, curve: Reach) -> Lines:
@@ -46,9 +58,50 @@ def _curve(subject: Subject, measure: str, curve: Reach) -> Lines:
 def words_of(measure: str) -> str:
     """A key of a run's reaches in words: "gradient", or "gradient, backward" where there are two directions."""
     kind, _, direction = measure.partition(", ")
-    return ", ".join(filter(None, (MEASURES.get(kind, kind.replace("_", " ")), direction)))
+    return ", ".join(filter(None, (MEASURES.get(kind, (kind.replace("_", " "),))[0], direction)))
 
 
-def lag_words(reach: Reach, lag: float | None) -> str:
-    """A lag to a tenth of a time step; where the curve never falls so far, that it is beyond the last one measured."""
-    return f"> {reach.lags[-1]}" if lag is None else f"{lag:.1f}"
+def lag_words(reach: Reach, lag: Estimate, interval: bool = True) -> str:
+    """A lag with its interval, "84 [79, 90]"; what lies beyond the last lag that was measured as "> 99"."""
+    value = _number(reach, lag.value)
+    if not interval or not np.isfinite(reach.low).any() or (lag.low is None and lag.high is None):
+        return value
+    return f"{value} [{_number(reach, lag.low)}, {_number(reach, lag.high)}]"
+
+
+def _number(reach: Reach, lag: float | None) -> str:
+    return f"> {reach.lags[-1]}" if lag is None else f"{lag:.1f}" if lag < 100 else f"{lag:.0f}"
+
+
+def law_words(reach: Reach) -> str:
+    """The law by which a curve falls, and in how many resamples: "power law, lag^-1.5 (96 %)"; or that none fits."""
+    law = reach.law
+    if law is None or min(law.rate, law.exponent) >= 0:
+        return "–"
+    if law.fit < FITS:
+        return "neither law"
+    how = f"e-fold in {-1 / law.rate:.3g} steps" if law.name == "exponential" else f"lag^{law.exponent:.2f}"
+    return f"{law.name}, {how} ({100 * law.share:.0f} %)"
+
+
+def sentence(named: Mapping[str, Mapping[str, Reach]], measure: str = "state_jacobian") -> str:
+    """What the comparison says in plain words: name -> measure -> Reach. "" where nothing was measured.
+
+    Gradient and information are different things: where one outlasts the other, that is said too.
+    """
+    measured = {name: reaches[measure] for name, reaches in named.items() if measure in reaches}
+    if not measured:
+        return ""
+    sequences = next(iter(measured.values())).curves.shape[2]
+    lags = [f"{lag_words(reach, reach.lag1)} for {name}" for name, reach in measured.items()]
+    text = f"On these {sequences} sequences the {words_of(measure)} falls to 1 % at lag {', '.join(lags)}."
+    for name, reach in measured.items():
+        if (read := named[name].get("decoding")) and (end := _readable(read)) > (reach.lag1.value or np.inf):
+            text += f" The input {end} time steps back can still be read from the state of {name}, beyond its gradient."
+    return text
+
+
+def _readable(read: Reach) -> int:
+    """The last lag at which decoding is above what chance gives."""
+    above = np.flatnonzero(read.low > read.floor)
+    return int(read.lags[above[-1]]) if len(above) else 0

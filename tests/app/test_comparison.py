@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QSettings, Qt
 
-from rnnscope.core.comparison import compare
+from rnnscope.core.comparison import SEQUENCES, compare
 from rnnscope.core.formats import load
 from rnnscope.core.memory import portions
 from rnnscope.figures.numbers import save_numbers
 from rnnscope.views.plot import Heatmap
+from rnnscope.views.reach import lag_words
 
 
 @pytest.fixture
@@ -36,14 +37,16 @@ def test_the_table_gives_the_lags_that_compare_gives(three, tmp_path):
     models = {name: load(tmp_path / f"{name}.safetensors") for name in ("elman", "lstm", "rwa")}
     comparison = compare(models)
     table = three.lags.table
-    assert table.rowCount() == 3
+    assert table.rowCount() == 5, "an Elman cell has no gates"
     for row, model in enumerate(comparison.models):
-        assert table.item(row, 0).text() == model.name
         reach = model.reaches["state_jacobian"]
-        expected = "> 11" if reach.lag50 is None else f"{reach.lag50:.1f}"
-        assert table.item(row, 1).text() == expected
+        places = [r for r in range(table.rowCount()) if table.item(r, 0).toolTip().startswith(f"{model.name}, gradient")]
+        assert table.item(places[0], 2).text() == lag_words(reach, reach.lag50)
         np.testing.assert_array_equal(three.session.shown[row].reaches["state_jacobian"].mean, reach.mean)
-    assert table.item(0, 3).text() == "–", "an Elman cell has no gates"
+    assert [table.item(r, 0).text() for r in range(5)] == ["elman", "lstm", "", "rwa", ""]
+    text = three.lags.said.text()
+    assert text.startswith(f"On these {SEQUENCES} sequences the gradient falls to 1 % at lag ")
+    assert all(f"for {name}" in text for name in models)
 
 
 def test_unticking_takes_a_run_out_and_choosing_another_task_shows_that_task(three, drawn):
@@ -54,7 +57,7 @@ def test_unticking_takes_a_run_out_and_choosing_another_task_shows_that_task(thr
     three.panel.list.setCurrentRow(3)
     assert [run.name for run in three.session.shown] == ["gru"]
     assert three.session.cursor.time_steps == 20
-    assert three.lags.table.rowCount() == 1
+    assert three.lags.table.rowCount() == 2
 
 
 def test_all_reaches_are_in_one_plot_and_its_numbers_in_the_csv(three, tmp_path, qtbot):

@@ -157,10 +157,10 @@ def test_what_was_shut_stays_shut_in_the_next_window(open_window, qtbot):
 def test_the_table_tells_the_two_directions_apart(window, qtbot):
     train(window, qtbot, cell="lstm", network="bidirectional", task="adding")
     table = window.lags.table
-    qtbot.waitUntil(lambda: table.rowCount() == 2)
-    first, second = (table.item(row, 0) for row in range(2))
-    assert first.text() == f"{window.session.current.name}, forward" == first.toolTip()
-    assert second.text() == "backward"
+    qtbot.waitUntil(lambda: table.rowCount() == 4)
+    names, words = ([table.item(row, column).text() for row in range(4)] for column in range(2))
+    assert names == [window.session.current.name, "", "", ""]
+    assert words == [f"{kind}, {way}" for kind in ("gradient", "gates alone") for way in ("forward", "backward")]
 
 
 def test_the_heading_says_how_deep_in_words(window, qtbot):

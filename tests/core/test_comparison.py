@@ -1,6 +1,7 @@
 """compare(): the same sequences for every model, and a table that any JSON reader takes."""
 
 import json
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -8,7 +9,8 @@ import torch
 
 from rnnscope.core.cells import CELLS
 from rnnscope.core.comparison import SEQUENCES, compare, reaches
-from rnnscope.core.memory import MEASURES
+from rnnscope.core.reach import QUICK
+from rnnscope.core.settings import SettingsError
 from rnnscope.core.tasks import TASKS
 
 
@@ -62,19 +64,20 @@ def test_models_that_cannot_read_the_sequences_are_refused_by_name(make_model):
 def test_json_has_the_documented_shape(make_model):
     comparison = compare({cell: make_model(cell, length=12) for cell in CELLS})
     table = strict(comparison.json())
-    assert set(table) == {"models"}
+    assert set(table) == {"models", "kinds"}
+    assert table["kinds"] == []
     assert [model["name"] for model in table["models"]] == list(CELLS)
     for entry, compared in zip(table["models"], comparison.models, strict=True):
         assert set(entry) == {"name", "cell", "task", "measures"}
         assert (entry["cell"], entry["task"]) == (compared.cell, "adding")
-        assert set(entry["measures"]) == set(compared.reaches) <= set(MEASURES)
+        assert set(entry["measures"]) == set(compared.reaches) <= set(QUICK)
         for name, found in entry["measures"].items():
-            assert set(found) == {"lags", "mean", "low", "high", "lag50", "lag1"}
+            assert set(found) == {"lags", "mean", "low", "high", "lag50", "lag1", "law", "floor", "seeds", "sequences"}
             assert found["lags"] == list(range(12))
             reach = compared.reaches[name]
             assert found["mean"] == reach.mean.tolist()
             assert (found["low"], found["high"]) == (reach.low.tolist(), reach.high.tolist())
-            assert (found["lag50"], found["lag1"]) == (reach.lag50, reach.lag1)
+            assert (found["lag50"], found["lag1"]) == (asdict(reach.lag50), asdict(reach.lag1))
             assert all(
                 low <= mean <= high for low, mean, high in zip(*(found[c] for c in ("low", "mean", "high")), strict=True)
             )
@@ -95,4 +98,38 @@ def test_a_model_that_explodes_is_measured_or_named(make_model):
     else:
         curve = strict(text)["models"][0]["measures"]["state_jacobian"]
         assert curve["mean"][1] == pytest.approx(4, rel=1e-3)
-        assert curve["lag50"] is None
+        assert curve["lag50"]["value"] is None
+
+
+def test_models_that_differ_by_their_seed_alone_are_joined(make_model):
+    models = {f"lstm {seed}": make_model("lstm", training={"seed": seed}, length=9) for seed in range(3)}
+    comparison = compare(models | {"wider": make_model("lstm", units=5, length=9)})
+    (kind,) = comparison.kinds
+    assert kind.name == "lstm, 3 seeds"
+    curves = [comparison.models[n].reaches["direct_weight"].mean for n in range(3)]
+    joined = kind.reaches["direct_weight"]
+    np.testing.assert_allclose(joined.mean, np.exp(np.log(curves).mean(0)), rtol=1e-12)
+    assert joined.curves.shape == (9, 3, SEQUENCES)
+    assert [entry["name"] for entry in json.loads(comparison.json())["kinds"]] == ["lstm, 3 seeds"]
+
+
+def test_the_frames_hold_what_the_reaches_hold(make_model):
+    comparison = compare({"one": make_model("gru", length=12), "two": make_model("elman", length=12)})
+    frame = comparison.frame.set_index(["model", "measure"])
+    assert list(frame.index) == [("one", "state_jacobian"), ("one", "direct_weight"), ("two", "state_jacobian")]
+    reach = comparison.models[1].reaches["state_jacobian"]
+    row = frame.loc[("two", "state_jacobian")]
+    assert (row.lag50, row.lag50_low, row.lag50_high) == (reach.lag50.value, reach.lag50.low, reach.lag50.high)
+    assert (row.law_name, row.rate, row.law_share) == (reach.law.name, reach.law.rate, reach.law.share)
+    assert (row.cell, row.sequences, row.seeds) == ("elman", SEQUENCES, 1)
+    curves = comparison.curves
+    of_two = curves[(curves.model == "two") & (curves.measure == "state_jacobian")]
+    np.testing.assert_array_equal(
+        of_two[["lags", "mean", "low", "high"]], np.stack([reach.lags, reach.mean, reach.low, reach.high], 1)
+    )
+
+
+def test_an_unknown_measure_is_refused(make_model):
+    with pytest.raises(SettingsError, match=r"^measures: .*state_jacobian.*got 'guess'"):
+        compare(make_model("gru"), measures=["guess"])
+    assert list(compare(make_model("gru"), measures="direct_weight").models[0].reaches) == ["direct_weight"]

@@ -58,8 +58,8 @@ def test_jacobian_of_a_scaled_rotation(make_model, measure):
     reach = measure("state_jacobian", model, inputs)
     for curve in (reach.mean, reach.low, reach.high):
         np.testing.assert_allclose(curve, 0.9 ** np.arange(60), rtol=1e-5)
-    assert reach.lag50 == pytest.approx(np.log(0.5) / np.log(0.9), rel=1e-4)
-    assert reach.lag1 == pytest.approx(np.log(0.01) / np.log(0.9), rel=1e-4)
+    assert reach.lag50.value == pytest.approx(np.log(0.5) / np.log(0.9), rel=1e-4)
+    assert reach.lag1.value == pytest.approx(np.log(0.01) / np.log(0.9), rel=1e-4)
     assert measure("direct_weight", model, inputs) is None  # no gates
 
 

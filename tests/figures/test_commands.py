@@ -43,7 +43,9 @@ def saved(tmp_path_factory, make_model, networks):
 def test_compare_prints_a_table(run, saved):
     status, out, err = run("compare", saved / "lstm.safetensors", saved / "elman.safetensors", "--sequences", 3)
     assert (status, err) == (0, "")
-    header, *rows = (line.split("  ") for line in out.splitlines())
+    table, said = out.split("\n\n")
+    assert said.startswith("On these 3 sequences the gradient falls to 1 % at lag ")
+    header, *rows = (line.split("  ") for line in table.splitlines())
     assert header[0] == "run"
     assert [row[0].strip() for row in rows] == ["lstm", "lstm", "elman"]
 
@@ -58,7 +60,7 @@ def test_compare_json_is_one_document_of_the_documented_shape(run, saved, tmp_pa
     assert set(lstm["measures"]) == {"state_jacobian", "direct_weight"}
     assert set(elman["measures"]) == {"state_jacobian"}
     for measure in (*lstm["measures"].values(), *elman["measures"].values()):
-        assert set(measure) == {"lags", "mean", "low", "high", "lag50", "lag1"}
+        assert set(measure) == {"lags", "mean", "low", "high", "lag50", "lag1", "law", "floor", "seeds", "sequences"}
         assert measure["lags"] == list(range(8))
         assert len(measure["mean"]) == len(measure["low"]) == len(measure["high"]) == 8
     measured = compare({"lstm": load(files[0])}, sequences=3).models[0].reaches["state_jacobian"]

@@ -43,28 +43,28 @@ def test_another_task_is_refused_and_other_settings_where_asked(make_model):
 @pytest.fixture
 def comparison():
     k = np.arange(12)
-    fast, slow = (Reach("m", k, mean, mean, mean) for mean in (0.5**k, 0.99**k))
+    fast, slow = (Reach.from_sequences("m", np.stack([share**k] * 2, 1)) for share in (0.5, 0.99))
     one = Compared("a|b", "lstm", "adding", {"state_jacobian": fast, "direct_weight": slow})
     return Comparison((one, Compared("c", "elman", "adding", {"new_measure": fast})))
 
 
 def test_the_table_has_a_row_per_measure_and_says_what_is_beyond_the_measured_lags(comparison):
     assert table.rows(comparison) == [
-        ("a|b", "lstm", "gradient", "1.0", "6.6"),
-        ("a|b", "lstm", "gates alone", "> 11", "> 11"),
-        ("c", "elman", "new measure", "1.0", "6.6"),
+        ("a|b", "lstm", "gradient", "1.0 [1.0, 1.0]", "6.6 [6.6, 6.6]", "exponential, e-fold in 1.44 steps (100 %)"),
+        ("a|b", "lstm", "gates alone", "> 11", "> 11", "exponential, e-fold in 99.5 steps (100 %)"),
+        ("c", "elman", "new measure", "1.0 [1.0, 1.0]", "6.6 [6.6, 6.6]", "exponential, e-fold in 1.44 steps (100 %)"),
     ]
 
 
 def test_the_table_as_text_is_aligned(comparison):
     lines = table.plain(comparison).splitlines()
-    assert lines[0] == "run  cell   measure      50 % lag  1 % lag"
-    assert lines[2] == "a|b  lstm   gates alone      > 11     > 11"
-    assert len({len(line) for line in lines}) == 1
+    assert lines[0] == "run  cell   measure            50 % lag         1 % lag  falls like"
+    assert lines[2].startswith("a|b  lstm   gates alone            > 11            > 11  exponential, ")
+    assert len({line.index("e-fold") for line in lines[1:]}) == 1
 
 
 def test_the_table_as_markdown_has_as_many_cells_in_each_row(comparison):
     lines = table.markdown(comparison).splitlines()
-    assert lines[1] == "| --- | --- | --- | ---: | ---: |"
-    assert lines[2] == r"| a\|b | lstm | gradient | 1.0 | 6.6 |"
-    assert {line.replace(r"\|", "").count("|") for line in lines} == {6}
+    assert lines[1] == "| --- | --- | --- | ---: | ---: | --- |"
+    assert lines[2].startswith(r"| a\|b | lstm | gradient | 1.0 [1.0, 1.0] | 6.6 [6.6, 6.6] | exponential")
+    assert {line.replace(r"\|", "").count("|") for line in lines} == {7}

@@ -80,7 +80,7 @@ def _make_reach(measure="state_jacobian", half=2.0, lags=8):
     """A curve that falls to one half every `half` lags, its band a factor of 2 up and down."""
     k = np.arange(lags)
     mean = 0.5 ** (k / half)
-    return Reach(measure, k, mean, mean / 2, mean * 2)
+    return Reach.from_sequences(measure, np.stack([mean / 2, mean, mean * 2], 1))
 
 
 def _make_runs(steps=7, lengths=(7, 5), units=3):

@@ -235,4 +235,4 @@ def _in_rows(work: Callable[[int, int], None], batch: int) -> None:
 
 @cache
 def _pool(threads: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(threads, "rnnscope-fused")
+    return ThreadPoolExecutor(threads, "rnnscope-fused", torch.set_flush_denormal, (True,))

@@ -71,6 +71,7 @@ def _numba() -> str:
     try:
         import llvmlite.binding
         import numba
+        import scipy.linalg.cython_blas  # noqa: F401  whose products numba calls; only what is loaded can be limited
         from threadpoolctl import ThreadpoolController
     except ImportError:
         return ""

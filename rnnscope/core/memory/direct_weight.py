@@ -7,6 +7,7 @@ import torch
 
 from rnnscope.core.attention import retention_logs, up_to_root
 from rnnscope.core.layout import Layout
+from rnnscope.core.memory.chunks import Chunk, by_chunks, lone_layer
 from rnnscope.core.memory.lags import by_lag, lags_of
 from rnnscope.core.memory.portions import Between, in_portions, nothing
 from rnnscope.core.model import Model
@@ -22,14 +23,36 @@ def direct_weight(
     LSTM: product of the forget gates since. GRU: product of the update gates. RWA: the attention that still lies on the
     moments up to T-k, which is D_(T-k) / D_T and the derivative of the average on its direct path. All exact; of several
     layers the last one counts. With attention over the whole sequence: the weight of moments up to T-k in the last query.
-    inputs (T, B, I) and layout as from `sequences_for`; `between` as in `in_portions`.
+    One layer is run by chunks, in memory that hardly grows with T.
+    inputs (T, B, I) and layout as from `sequences_for`; `between` as in `in_portions`, or after each chunk.
     """
     layers = model.network.direct_path(chain)
     signals = [model.network.layers[name].signals for name in layers]
     if not model.network.attends and not (signals and all("log_retention" in known for known in signals)):
         return None
-    left = in_portions(model, inputs, lambda part: _left(model, inputs[:, part], layout.part(part), chain), between)
+    if lone_layer(model, chain):
+        left = by_chunks(model, chain, inputs, lambda part: _Left(layout.part(part), len(inputs)), between)
+    else:
+        left = in_portions(model, inputs, lambda part: _left(model, inputs[:, part], layout.part(part), chain), between)
     return Reach.from_sequences("direct_weight", by_lag(left, lags_of(layout, chain, len(inputs))))
+
+
+class _Left:
+    """Share of the memory at each time step of a chunk that is left at the end, (C, B); the newest chunk comes first."""
+
+    def __init__(self, layout: Layout, steps: int):
+        self.within = layout.within(steps)
+        self.since: np.ndarray | float = 0.0  # log of the share that all later chunks keep, (B, H)
+
+    def __call__(self, chunk: Chunk) -> np.ndarray:
+        """Waits for the device."""
+        with torch.no_grad():
+            signals = chunk.run(record=True).signals
+        logs = signals["log_retention"].cpu().double().numpy()
+        logs[~self.within[chunk.first : chunk.last]] = 0
+        after = retention_logs(logs) + self.since
+        self.since = after[0] + logs[0]
+        return np.exp(after).mean(-1)
 
 
 def _left(model: Model, inputs: torch.Tensor, layout: Layout, chain: Chain) -> np.ndarray:

@@ -25,10 +25,15 @@ def in_portions(model: Model, inputs: Tensor, measure: Callable[[slice], np.ndar
     between  called after each portion with the share that is done, 0..1; what it raises ends the measurement
     """
     steps, batch = inputs.shape[:2]
-    units = sum(cell.units for cell in model.network.layers.values())
-    size = max(1, MEMORY // (steps * units * FLOATS * 4))
+    size = that_fit(model, steps)
     parts = []
     for first in range(0, batch, size):
         parts.append(measure(slice(first, first + size)))
         between(min(1.0, (first + size) / batch))
     return np.concatenate(parts, axis=1)
+
+
+def that_fit(model: Model, each: int) -> int:
+    """How many graphs of so many time steps fit into MEMORY at once; at least 1."""
+    units = sum(cell.units for cell in model.network.layers.values())
+    return max(1, MEMORY // (each * units * FLOATS * 4))

@@ -5,8 +5,11 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from rnnscope.core.cells import Cell
+from rnnscope.core.cells.cell import Values
 from rnnscope.core.engines import NORMS
 from rnnscope.core.layout import Layout
+from rnnscope.core.memory.chunks import Chunk, by_chunks, lone_layer
 from rnnscope.core.memory.lags import by_lag, lags_of
 from rnnscope.core.memory.portions import Between, in_portions, nothing
 from rnnscope.core.model import Model
@@ -26,18 +29,69 @@ def state_jacobian(model: Model, inputs: torch.Tensor, layout: Layout, chain: Ch
     geometric, because norms multiply along time (Pascanu, Mikolov and Bengio 2013). States are taken in the cell's own
     coordinates, with what a layer hands up to others at the same time step.
 
-    inputs (T, B, I) and layout as from `sequences_for`; `between` as in `in_portions`. Raises ValueError when states or
-    gradients overflow.
+    One layer is run by chunks, in memory that hardly grows with T, with all probes at once as copies of the sequences.
+    inputs (T, B, I) and layout as from `sequences_for`; `between` as in `in_portions`, or after each chunk. Raises
+    ValueError when states or gradients overflow.
     """
     random = torch.Generator().manual_seed(0)
-    norms = in_portions(
-        model, inputs, lambda part: _norms(model, inputs[:, part], layout.part(part), chain, random), between
-    )
+    if lone_layer(model, chain):
+        norms = by_chunks(model, chain, inputs, lambda part: _Norms(layout.part(part), random), between, copies=PROBES)
+    else:
+        norms = in_portions(
+            model, inputs, lambda part: _norms(model, inputs[:, part], layout.part(part), chain, random), between
+        )
     lags = lags_of(layout, chain, len(inputs))
     if not np.isfinite(norms[lags >= 0]).all():
         raise ValueError("its states or their gradients overflow on these sequences, so nothing can be measured")
     curves = by_lag(norms, lags)
     return Reach.from_sequences("state_jacobian", curves / curves[0])
+
+
+class _Norms:
+    """Root mean square over probes of |v^T d memory / d s_t| for the time steps of a chunk, (C, B); the newest comes first.
+
+    All probes are run at once, as copies of the sequences: rows 0..B-1 have the first, the next B rows the second.
+    """
+
+    def __init__(self, layout: Layout, random: torch.Generator):
+        self.lengths, self.random = np.tile(layout.lengths, PROBES), random
+        self.probes: list[torch.Tensor] = []  # for each part of the memory, (PROBES B, H)
+        self.carried: tuple[torch.Tensor, ...] = ()  # gradients with respect to the states before the chunk behind
+
+    def __call__(self, chunk: Chunk) -> np.ndarray:
+        """Waits for the device."""
+        inputs = chunk.inputs.repeat(1, PROBES, 1)
+        start = {name: value.repeat(PROBES, 1).requires_grad_() for name, value in chunk.start.items()}
+        dtype = torch.float32 if inputs.device.type == "mps" else torch.float64  # MPS has no float64
+        gauge = inputs.new_zeros(*inputs.shape[:2], 1 + len(chunk.cell.states), dtype=dtype).requires_grad_()
+        with torch.enable_grad():
+            states = chunk.run(inputs=inputs, start=start, taps={NORMS: gauge}).states
+            ends, given = self._ends(chunk, states)
+            norms, *carried = torch.autograd.grad(ends, [gauge, *start.values()], given, materialize_grads=True)
+        reached = torch.from_numpy(self.lengths > chunk.first).to(inputs.device)[:, None]
+        self.carried = tuple(_normal(torch.where(reached, part, 0)) for part in carried)
+        working = torch.from_numpy(np.arange(chunk.first, chunk.last)[:, None] < self.lengths)
+        squares = torch.where(working, _squares(chunk.cell, norms), 0).double()
+        return squares.view(len(inputs), PROBES, -1).mean(1).sqrt().numpy()
+
+    def _ends(self, chunk: Chunk, states: Values) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+        """What the gradient is taken of, and by what it is multiplied: the memories that end here, the states handed on."""
+        ends, given, cell = [], [], chunk.cell
+        if self.carried:
+            ends, given = [states[name][-1] for name in cell.states], list(self.carried)
+        here = np.flatnonzero((chunk.first < self.lengths) & (self.lengths <= chunk.last))
+        if len(here):
+            last = self.lengths[here] - 1 - chunk.first
+            parts = list(cell.coordinates({name: states[name][last, here] for name in cell.states}).values())
+            self.probes = self.probes or self._drawn(parts)
+            ends, given = ends + parts, given + [probe[here] for probe in self.probes]
+        return ends, given
+
+    def _drawn(self, parts: list[torch.Tensor]) -> list[torch.Tensor]:
+        """Probes of all sequences for each part of the memory, (PROBES B, H) each."""
+        shape = (len(self.lengths) // PROBES, parts[0].shape[1])
+        drawn = [[torch.randn(shape, generator=self.random) for _ in parts] for _ in range(PROBES)]
+        return [torch.cat(rows).to(part) for rows, part in zip(zip(*drawn, strict=True), parts, strict=True)]
 
 
 def _norms(model: Model, inputs: torch.Tensor, layout: Layout, chain: Chain, random: torch.Generator) -> np.ndarray:
@@ -54,7 +108,17 @@ def _norms(model: Model, inputs: torch.Tensor, layout: Layout, chain: Chain, ran
             probes = [torch.randn(value.shape, generator=random).to(value) for value in ends]
             found = torch.autograd.grad(ends, gauges, probes, retain_graph=True, materialize_grads=True)
             for (name, cell), norms in zip(layers.items(), found, strict=True):
-                parts = [0, *(1 + cell.states.index(part) for part in cell.handed_up)]
                 working = torch.from_numpy(network.active(name, layout, len(inputs)))
-                squares += torch.where(working, norms[..., parts].square().sum(-1).cpu(), 0)  # waits for the device
+                squares += torch.where(working, _squares(cell, norms), 0)
     return (squares / PROBES).sqrt().numpy()
+
+
+def _normal(values: torch.Tensor) -> torch.Tensor:
+    """The same with 0 for what is denormal: it would neither shrink any further, by rounding, nor be fast to multiply."""
+    return torch.where(values.abs() < torch.finfo(values.dtype).tiny, 0, values)
+
+
+def _squares(cell: Cell, norms: torch.Tensor) -> torch.Tensor:
+    """Squared norm of the gradient with respect to the full state, (T, B), from those of a gauge. Waits for the device."""
+    parts = [0, *(1 + cell.states.index(part) for part in cell.handed_up)]
+    return norms[..., parts].square().sum(-1).cpu()
