@@ -1,4 +1,4 @@
-"""The solved length of tasks that are surely solved, surely not, or solved up to a known length."""
+"""The solved length where a task is surely solved, surely not, or solved up to a known length."""
 
 import numpy as np
 import pytest
@@ -24,23 +24,26 @@ def measured(make_model):
     return measured
 
 
-# the sign of the sum of two bits that are there at once needs no memory, which a GRU learns in a few updates
-SURE = {"cell": "gru", "task": "flip_flop", "units": 8, "bits": 1, "pulse": 0.9}
-SURE["training"] = {"iterations": 150, "batch": 64, "learning_rate": 0.02}
+# two numbers that are always both marked, in a row: after 80 updates the error is about 0.0005, at 9 time steps 0.15
+SURE = {"cell": "lstm", "units": 8, "training": {"iterations": 80, "batch": 32, "learning_rate": 0.03}}
 NEVER = {"cell": "elman", "units": 2, "training": {"iterations": 1, "batch": 2}}
 
 
-def test_a_task_that_is_surely_solved(measured):
+def test_what_is_surely_solved_and_what_is_surely_not(measured):
     done = []
-    reach = measured(done.append, options=SURE, delays=[2, 3], seeds=2)
+    reach = measured(done.append, options=SURE, delays=[2, 9], seeds=2)
     assert reach.measure == "solved_length"
-    assert reach.lags.tolist() == [0, 2, 3]
-    assert reach.curves.tolist() == [[[1, 1]]] * 3
-    assert reach.mean.tolist() == [1, 1, 1]
-    assert reach.lag50.value is None  # beyond the last
+    assert reach.lags.tolist() == [0, 2, 9]
+    assert reach.curves.tolist() == [[[1, 1]], [[1, 1]], [[0, 0]]]
+    assert reach.mean.tolist() == [1, 1, 0]
+    assert reach.lag50.value == pytest.approx(2, abs=0.1)
     assert done == sorted(done)
-    assert len(done) == 2 * 2 * 150 + 1
+    assert len(done) == 2 * 2 * 80 + 1
     assert done[-1] == 1
+
+
+def test_what_is_solved_as_far_as_was_tried(measured):
+    assert measured(options=SURE, delays=[2], seeds=1).lag50.value is None  # beyond the last
 
 
 def test_what_is_surely_not_solved_ends_after_two_delays(measured):

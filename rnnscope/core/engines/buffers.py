@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import weakref
+from collections import deque
 from itertools import count
+from threading import Lock
 
 import numpy as np
 import torch
@@ -12,7 +14,9 @@ from torch import Tensor
 
 IDLE = 2**31  # bytes that are kept while nobody uses them
 LARGE = 2**20  # bytes from which on it pays
-_idle: dict[int, list[np.ndarray]] = {}
+_idle: list[np.ndarray] = []  # the longest unused first
+_returned: deque[np.ndarray] = deque()  # not sorted in yet: an array may go at any moment, also within `blank`
+_lock = Lock()
 _places = count()
 
 
@@ -27,21 +31,27 @@ def blank(like: Tensor, *shape: int) -> Tensor:
     if size < LARGE:
         return like.new_empty(shape)
     whole = -(-(size + 4096) // LARGE) * LARGE
-    try:
-        memory = _idle.get(whole, []).pop()
-    except IndexError:
-        if _bytes() > IDLE // 2:
-            _idle.clear()
-        memory = np.empty(whole, np.uint8)
+    with _lock:
+        _tidy()
+        found = next((n for n in reversed(range(len(_idle))) if _idle[n].nbytes == whole), None)
+        memory = np.empty(whole, np.uint8) if found is None else _idle.pop(found)
     array = np.ndarray(shape, dtype, memory, 320 * next(_places) % 4096)
     weakref.finalize(array, _give_back, memory)
     return torch.from_numpy(array)
 
 
 def _give_back(memory: np.ndarray) -> None:
-    if _bytes() + memory.nbytes <= IDLE:
-        _idle.setdefault(memory.nbytes, []).append(memory)
+    _returned.append(memory)
+    if _lock.acquire(blocking=False):
+        try:
+            _tidy()
+        finally:
+            _lock.release()
 
 
-def _bytes() -> int:
-    return sum(size * len(buffers) for size, buffers in list(_idle.items()))
+def _tidy() -> None:
+    """Keep what has come back, and let go of what has been unused longest."""
+    while _returned:
+        _idle.append(_returned.popleft())
+    while sum(memory.nbytes for memory in _idle) > IDLE:
+        _idle.pop(0)

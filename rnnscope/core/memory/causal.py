@@ -11,15 +11,14 @@ from torch import Tensor
 
 from rnnscope.core.layout import Layout
 from rnnscope.core.losses import LOSSES
-from rnnscope.core.memory import portions
 from rnnscope.core.memory.connectivity import ends_of, own_features
-from rnnscope.core.memory.portions import Between, nothing
+from rnnscope.core.memory.portions import Between, nothing, that_fit
 from rnnscope.core.model import Model
 from rnnscope.core.networks import Chain
 from rnnscope.core.reach import FLOOR, Reach
 
 DRAWS = 4
-FLOATS = 16  # of a run without a graph, per time step, sequence and unit
+WITHOUT_GRAPH = 6  # so many times as many sequences fit where nothing is kept for the way back
 OVERFLOW = "its states overflow on these sequences, so nothing can be measured"
 
 
@@ -36,38 +35,36 @@ def causal(
     """Change of the output at T when x_(T-k) alone is replaced by what another sequence has there; None for trees.
 
     The change is the total variation distance, 0..1, between the probabilities of classes, else the Euclidean norm of the
-    difference in units of the output. It is averaged over `draws` other sequences (a fixed permutation, shifted: no input is
-    replaced by its own), then over sequences: arithmetic means of distances, so the interval is that of the mean. Replaced
-    inputs stay likely, each on its own; what ties them to their neighbours is lost. Lags at which all sequences have the
-    same input are left out: nothing can be replaced there. Of two directions each is measured on its own, from the time step
-    where it ends: what changes in its half of what the readout sees, while the other half stays.
+    difference, in units of the output. It is averaged over `draws` other sequences (a fixed permutation, shifted: no input
+    is replaced by its own), then over sequences: arithmetic means of distances, so the interval is that of the mean.
+    What is put in is likely on its own; what tied it to its neighbours is lost. Lags at which all sequences have the same
+    input are left out: nothing can be replaced there. Of two directions each is measured on its own, from the time step
+    where it ends: by what changes in its half of what the readout sees, while the other half stays.
 
-    lags  time steps, by default all below 32, then evenly on a log axis up to the second longest sequence, 64 in all
-    The floor is rounding, 8 times the precision of the outputs; inputs that are never used change nothing, exactly, because
+    lags  time steps, by default the first 32 that are not left out, then evenly on a log axis up to the second longest
+          sequence, 64 in all
+    The floor is rounding, 8 times the precision of the outputs; an input that is never used changes nothing, exactly, since
     both runs have the same shape. None with less than 2 sequences; raises ValueError when states overflow.
     """
     batch = len(layout.lengths)
     if chain.along == "tree" or batch < 2:
         return None
-    lags = spread(np.sort(layout.lengths)[-2] - 1, 32, 64) if lags is None else lags
-    lags, places, read = inputs_before(inputs, layout, chain, lags)
+    lags, places, read = inputs_before(inputs, layout, chain, lags, fewest=2, dense=32, most=64)
     if not len(lags):
         return None
     others = _others(places >= 0, min(draws, batch - 1))
     given = read[np.arange(len(lags))[:, None], others]  # (D, K, B, I)
-    size = _at_once(model, len(inputs))
+    size = WITHOUT_GRAPH * that_fit(model, len(inputs))
     parts = [slice(first, first + size) for first in range(0, batch, size)]
-    found = []
+    changes, scales = np.zeros(others.shape), np.zeros(batch)
     for n, part in enumerate(parts):
-        steps = _changes(model, inputs[:, part], layout.part(part), chain, places[:, part], given[:, :, part], size)
-        for done, changes, scales in steps:
+        options = (layout.part(part), chain, places[:, part], given[:, :, part], size)
+        for done in _measure(model, inputs[:, part], *options, changes[:, :, part], scales[part]):
             between((n + done) / len(parts))
-        found.append((changes, scales))
-    changes, scales = (np.concatenate(values, axis=-1) for values in zip(*found, strict=True))
-    if not np.isfinite(changes[:, places >= 0]).all():
-        raise ValueError(OVERFLOW)
-    floor = 8 * torch.finfo(inputs.dtype).eps * max(np.sqrt(np.mean(scales**2)), FLOOR)
     curves = np.where(places >= 0, changes.mean(0), np.nan)
+    if not np.isfinite(curves[places >= 0]).all():
+        raise ValueError(OVERFLOW)
+    floor = max(FLOOR, 8 * torch.finfo(inputs.dtype).eps * np.sqrt(np.mean(scales**2)))
     return Reach.from_sequences("causal", curves, lags=lags, geometric=False, floor=floor)
 
 
@@ -97,43 +94,47 @@ def context_loss(
     targets = torch.as_tensor(targets, device=inputs.device, dtype=torch.long if classes else inputs.dtype)
     if targets.ndim == 3 - classes:
         targets = targets[lengths - 1, np.arange(len(lengths))]
-    contexts = spread(lengths.max() - 1, 8, 32) + 1 if contexts is None else np.asarray(contexts)
+    contexts = 1 + spread(lengths.max(), 8, 32) if contexts is None else np.asarray(contexts)
     losses = np.empty((len(contexts), len(lengths)))
-    for n, found in zip(contexts, losses, strict=True):
-        kept, size = np.minimum(n, lengths), _at_once(model, n)
+    for i, n in enumerate(contexts):
+        kept, size = np.minimum(n, lengths), WITHOUT_GRAPH * that_fit(model, n)
         rows = np.minimum(lengths - kept + np.arange(n)[:, None], steps - 1)  # (n, B), behind the end anything
         for first in range(0, len(lengths), size):
             each = np.arange(len(lengths))[first : first + size]
             outputs = _outputs(model, inputs[rows[:, each], each], Layout(kept[each]), None)
-            found[each] = LOSSES[model.task.loss](model.readout(outputs)[None].detach(), targets[None, each])[0].cpu()
-        between(float(np.searchsorted(contexts, n, "right") / len(contexts)))
+            losses[i, each] = LOSSES[model.task.loss](model.readout(outputs)[None].detach(), targets[None, each])[0].cpu()
+        between((i + 1) / len(contexts))
     if not np.isfinite(losses).all():
         raise ValueError(OVERFLOW)
     return contexts, losses
 
 
-def spread(last: int, dense: int, most: int) -> np.ndarray:
-    """Lags from 0 to `last`: all below `dense`, then evenly on a log axis, `most` in all or a few less."""
-    if last < most:
-        return np.arange(last + 1)
-    return np.unique(np.r_[np.arange(dense), np.round(np.geomspace(dense, last, most - dense)).astype(int)])
+def spread(count: int, dense: int, most: int) -> np.ndarray:
+    """Of places 0..count-1: all below `dense`, then evenly on a log axis to the last one, `most` in all or a few less."""
+    if count <= most:
+        return np.arange(count)
+    return np.unique(np.r_[np.arange(dense), np.round(np.geomspace(dense, count - 1, most - dense)).astype(int)])
 
 
-def inputs_before(inputs: Tensor, layout: Layout, chain: Chain, lags: np.ndarray) -> tuple[np.ndarray, np.ndarray, Tensor]:
-    """What was read so many time steps before the end of a chain; lags at which that is the same everywhere are left out.
+def inputs_before(
+    inputs: Tensor, layout: Layout, chain: Chain, lags: np.ndarray | None, *, fewest: int, dense: int, most: int
+) -> tuple[np.ndarray, np.ndarray, Tensor]:
+    """What sequences read at time steps before the end of a chain, at the lags where at least two of them differ.
 
-    Returns lags (K,), time steps (K, B), -1 where a sequence is too short, and inputs (K, B, I), of which these mean nothing.
+    lags  by default those that at least `fewest` sequences have, thinned out as `spread` does
+    Returns lags (K,), time steps (K, B), -1 where a sequence is too short, and inputs (K, B, I), which mean nothing there.
     """
-    lags, lengths = np.asarray(lags), layout.lengths
+    lengths, chosen = layout.lengths, lags
+    longest = np.sort(lengths)[-fewest]
+    lags = np.arange(longest) if chosen is None else np.asarray(chosen)[np.asarray(chosen) < longest]
     back = np.broadcast_to(lags[:, None], (len(lags), len(lengths)))
     places = np.where(back < lengths, back if chain.along == "backward" else lengths - 1 - back, -1)
     read = inputs[places, np.arange(len(lengths))]
     short = torch.as_tensor(places < 0, device=inputs.device)[..., None]
-    differ = read.masked_fill(short, -torch.inf).amax(1) > read.masked_fill(short, torch.inf).amin(
-        1
-    )  # waits for the device
-    differ = differ.any(-1).cpu().numpy()
-    return lags[differ], places[differ], read[torch.as_tensor(differ)]
+    differ = read.masked_fill(short, -torch.inf).amax(1) > read.masked_fill(short, torch.inf).amin(1)
+    kept = np.flatnonzero(differ.any(-1).cpu().numpy())  # waits for the device
+    kept = kept if chosen is not None else kept[spread(len(kept), dense, most)]
+    return lags[kept], places[kept], read[kept]
 
 
 def _others(there: np.ndarray, draws: int) -> np.ndarray:
@@ -146,19 +147,13 @@ def _others(there: np.ndarray, draws: int) -> np.ndarray:
     return others
 
 
-def _at_once(model: Model, steps: int) -> int:
-    """How many sequences may run together."""
-    units = sum(cell.units for cell in model.network.layers.values())
-    return max(1, portions.MEMORY // (steps * units * FLOATS * 4))
-
-
-def _changes(
-    model: Model, inputs: Tensor, layout: Layout, chain: Chain, places: np.ndarray, given: Tensor, size: int
-) -> Iterator[tuple[float, np.ndarray, np.ndarray]]:
-    """Distances (D, K, b) of the outputs with one input replaced by those `given` (D, K, b, I), and how large they are (b,).
+def _measure(
+    model: Model, inputs: Tensor, layout: Layout, chain: Chain, places, given: Tensor, size: int, changes, scales
+) -> Iterator[float]:
+    """Fill in `changes` (D, K, b), how far outputs move with inputs `given` (D, K, b, I), and `scales` (b,), their norms.
 
     As many copies of the sequences as `size` allows run together, each with one replacement, and once as they are. Yields
-    the share that is done, 0..1, with the arrays in which it lies.
+    the share that is done, 0..1.
     """
     batch = given.shape[2]
     jobs = np.array(list(np.ndindex(*given.shape[:2])))
@@ -167,7 +162,7 @@ def _changes(
     many = Layout(layout.lengths[each], None if layout.sources is None else layout.sources[each])
     before = _outputs(model, inputs[:, each], many, chain)
     as_it_is = _answers(model, before)
-    changes, scales = np.empty(given.shape[:3]), as_it_is[:batch].norm(dim=-1).cpu().numpy()
+    scales[:] = as_it_is[:batch].norm(dim=-1).cpu()
     for first in range(0, len(jobs), copies):
         taken = np.minimum(first + np.arange(copies), len(jobs) - 1)  # the last ones again: the shape must not change
         draw, lag = jobs[taken].repeat(batch, axis=0).T
@@ -179,7 +174,7 @@ def _changes(
         distances = (_answers(model, after) - as_it_is).cpu()  # waits for the device
         distances = distances.norm(dim=-1) if model.task.loss == "mean_squared_error" else distances.abs().sum(-1) / 2
         changes[tuple(jobs[taken].T)] = distances.reshape(copies, batch)
-        yield min(1.0, (first + copies) / len(jobs)), changes, scales
+        yield min(1.0, (first + copies) / len(jobs))
 
 
 def _outputs(model: Model, inputs: Tensor, layout: Layout, chain: Chain | None) -> Tensor:

@@ -22,7 +22,7 @@ from rnnscope.core.model import Model
 from rnnscope.core.networks import Chain, Stack
 
 ROOM = 256  # time steps of a chunk that a portion of the sequences leaves room for, where there are as many
-LEAST = 16  # time steps of a chunk, whatever a sequence takes
+LEAST, MOST = 16, 2048  # time steps of a chunk: whatever they take; and for the progress, and because they stay in the cache
 WORTH = 20_000  # time steps from which on missing kernels are waited for
 THERE = 0.1  # share of the work that is the way there, for the progress only
 
@@ -72,7 +72,7 @@ def by_chunks(
     if engine != "reference" and inputs.device.type == "cpu" and steps >= WORTH:
         prepare(lone_layer(model, chain), inputs.dtype, wait=True)
     size = min(batch, that_fit(model, min(steps, ROOM) * copies))
-    length = max(LEAST, that_fit(model, size * copies))
+    length = min(max(LEAST, that_fit(model, size * copies)), MOST)
     portions = [slice(first, first + size) for first in range(0, batch, size)]
     found = []
     for n, part in enumerate(portions):
