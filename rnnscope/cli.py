@@ -366,7 +366,7 @@ def figure(
 
 @app.command()
 def telephone(
-    length: Annotated[int, typer.Option(help="Symbols that are sent, 2 to 1,000,000.")] = 100_000,
+    length: Annotated[int, typer.Option(help="Symbols that are sent, 2 to 200,000.")] = 100_000,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document, nothing else.")] = False,
     out: Annotated[Path | None, typer.Option(help="Also save the curves as a figure (.pdf, .svg or .png).")] = None,
     numbers: Annotated[Path | None, typer.Option(help="Also save the curves as CSV.")] = None,

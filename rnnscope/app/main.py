@@ -16,11 +16,13 @@ SWITCH_INTERVAL = 1e-4  # s: how soon the training thread lets the window have t
 def run(files: Sequence[Path | str] = (), models: dict[str, Any] | None = None, samples: bool = False) -> int:
     """Open the window, with model files, models made in Python or the sample models in it; returns when it is closed."""
     check_display()
+    from PySide6.QtCore import QTimer
+
     app = make_application()
     window = make_window()
     later(window, files, models or {}, samples)
     window.show()
-    interrupted = signal.signal(signal.SIGINT, lambda *_: window.close())
+    interrupted = signal.signal(signal.SIGINT, lambda *_: QTimer.singleShot(0, window, window.close))  # never amid a paint
     status = app.exec()
     signal.signal(signal.SIGINT, interrupted)
     close(window)

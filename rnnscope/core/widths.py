@@ -35,7 +35,8 @@ def units_for(configuration: Configuration, parameters: int) -> int:
     fewer = _count(configuration, widths[place - 1]) if place else 0
     if not fewer and parameters < enough:
         raise SettingsError(
-            f"parameters: expected at least {enough:,}, those of {widths[place]}, the fewest units possible; got {parameters:,}"
+            f"parameters: expected at least {enough:,}, those of {widths[place]}, the fewest units possible; "
+            f"got {parameters:,}"
         )
     return widths[place] if enough - wanted < wanted - fewer or not fewer else widths[place - 1]
 

@@ -28,9 +28,11 @@ def telephone(names: Sequence[str], styles: Sequence[Style], left: np.ndarray, s
     ):
         ends = values[:, -1] if values is left else values[:, 0]
         levels = tuple((float(end), plain(float(end))) for end in ends)
-        low, high = _decades(values)
+        low, high = float(values.min()) / 2, float(values.max()) * 1.5  # no curve lies on an edge
         marks = (Lines(x, values[:, x - 1], tuple(names), tuple(styles)),)
-        panels.append(Panel(title, Axis("time", label, 1, steps), Axis("value", "", low, high, log=True, levels=levels), marks))
+        panels.append(
+            Panel(title, Axis("time", label, 1, steps), Axis("value", "", low, high, log=True, levels=levels), marks)
+        )
     return Plot("Telephone", (tuple(panels),))
 
 
@@ -38,9 +40,3 @@ def plain(share: float) -> str:
     """Three digits that matter, without a power of ten where all its digits find room: 0.0000454, else 4.54e−9."""
     digits = np.format_float_positional(share, precision=3, unique=False, fractional=False, trim="-")
     return digits if len(digits) <= 10 else number(share)
-
-
-def _decades(values: np.ndarray) -> tuple[float, float]:
-    """Whole powers of ten around positive values; what is beyond one by 2 % only ends there."""
-    ends = np.log10([values.min(), values.max()])
-    return 10.0 ** np.floor(ends[0] + 0.01), 10.0 ** np.ceil(ends[1] - 0.01)

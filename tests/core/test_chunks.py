@@ -38,6 +38,7 @@ def at_once(monkeypatch):
     """The measures as of any other network: nothing by chunks."""
 
     def switch():
+        monkeypatch.setattr(portions, "MEMORY", 2**30)
         for name in BY_CHUNKS:
             monkeypatch.setattr(sys.modules[f"rnnscope.core.memory.{name}"], "lone_layer", lambda model, chain: None)
 
@@ -58,7 +59,6 @@ def test_chunks_give_what_the_whole_gives(name, which, engine, make_model, measu
     model.network.engine, done = engine, []
     in_short_chunks(model, 5)
     found = measure(which, model, inputs(), done.append, lengths=LENGTHS)
-    portions.MEMORY = 2**30
     at_once()
     expected = measure(which, model, inputs(), lengths=LENGTHS)
     assert (found is None) == (expected is None)
@@ -76,7 +76,6 @@ def test_layers_without_memory_around_it(make_model, measure, in_short_chunks, a
     assert lone_layer(model, model.network.chains[""]) is model.network.cells[2]
     in_short_chunks(model, 5)
     found = [measure(which, model, inputs()) for which in BY_CHUNKS]
-    portions.MEMORY = 2**30
     at_once()
     for which, reach in zip(BY_CHUNKS, found, strict=True):
         np.testing.assert_allclose(reach.curves, measure(which, model, inputs()).curves, rtol=1e-9)

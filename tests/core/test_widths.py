@@ -1,11 +1,16 @@
 """Widths for a number of parameters: against all widths one by one, for every cell and every network."""
 
+import sys
+from itertools import pairwise
+
 import pytest
 
+from rnnscope import cli
+from rnnscope.core.formats import load
 from rnnscope.core.settings import SettingsError
 from rnnscope.core.widths import WIDEST, parameters_of, units_for
 
-UP_TO = 14
+UP_TO = 10
 
 
 def counts_of(configuration):
@@ -16,12 +21,15 @@ def counts_of(configuration):
 
 
 def test_the_width_is_the_nearest(case_of_each_cell):
-    """For every number of parameters: no other width comes nearer, and each width is found from its own count."""
+    """No other width comes nearer, whether the wanted number is that of a width or between two."""
     configuration = case_of_each_cell.model().configuration
     counts = counts_of(configuration)
     assert list(counts.values()) == sorted(set(counts.values()))  # more units, more parameters: the search is exact
-    first, *_, last = counts.values()
-    for parameters in {*counts.values(), *range(first, last, max(1, (last - first) // 20))}:
+    first, *rest = counts.values()
+    between = {(3 * a + b) // 4 for a, b in pairwise(counts.values())} | {
+        (a + 2 * b) // 3 for a, b in pairwise(counts.values())
+    }
+    for parameters in {first, rest[-1], *between}:
         nearest = min(counts, key=lambda units: (abs(counts[units] - parameters), units))
         assert units_for(configuration, parameters) == nearest
     with pytest.raises(SettingsError, match=rf"^parameters: expected at least {first:,}, those of {min(counts)}, "):
@@ -59,3 +67,48 @@ def test_modules_that_a_layer_above_needs(make_model):
     configuration = make_model("lstm", network_settings={"layers": 2, "above": "clockwork"}, units=8).configuration
     with pytest.raises(SettingsError, match=r"those of 4, the fewest units possible"):
         units_for(configuration, 10)
+
+
+@pytest.fixture
+def train(monkeypatch, capsys, tmp_path):
+    """Call `rnnscope train` with a GRU on two updates: the file, exit status, stdout and the last line of stderr."""
+
+    def train(*options):
+        out = tmp_path / "it.safetensors"
+        few = ("--iterations", "2", "--batch", "2", "--length", "5", "--device", "cpu", "--cell", "gru")
+        monkeypatch.setattr(sys, "argv", ["rnnscope", "train", "--out", str(out), *few, *map(str, options)])
+        with pytest.raises(SystemExit) as stop:
+            cli.main()
+        printed = capsys.readouterr()
+        return out, stop.value.code or 0, printed.out, (printed.err.splitlines() or [""])[-1]
+
+    return train
+
+
+def test_train_takes_parameters_in_place_of_units(train):
+    out, status, printed, _ = train("--parameters", 1234)
+    model = load(out)
+    count = sum(parameter.numel() for parameter in model.parameters())
+    assert status == 0
+    assert model.configuration.units == units_for(model.configuration, 1234)
+    assert printed.splitlines()[0] == f"{model.configuration.units} units: {count:,} parameters, the nearest to 1,234"
+    assert len(printed.splitlines()) == 2
+    assert load(train()[0]).configuration.units == 64  # with neither
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--parameters", 1234, "--units", 8), "--parameters: expected this or --units, got both: 1,234 and 8"),
+        (("--parameters", 3), "parameters: expected at least 15, those of 1, the fewest units possible; got 3"),
+        (("--parameters", 10**12), "parameters: expected at most "),
+        (("--parameters", "many"), "--parameters"),
+    ],
+)
+def test_train_refuses_in_one_line(train, options, words):
+    out, status, printed, error = train(*options)
+    assert status
+    assert printed == ""
+    assert error.startswith("rnnscope: ")
+    assert words in error
+    assert not out.exists()

@@ -22,7 +22,10 @@ from rnnscope.core.model import Model
 from rnnscope.core.networks import Chain, Stack
 
 ROOM = 256  # time steps of a chunk that a portion of the sequences leaves room for, where there are as many
-LEAST, MOST = 16, 2048  # time steps of a chunk: whatever they take; and for the progress, and because they stay in the cache
+LEAST, MOST = (
+    16,
+    2048,
+)  # time steps of a chunk: whatever they take; and for the progress, and because they stay in the cache
 WORTH = 20_000  # time steps from which on missing kernels are waited for
 THERE = 0.1  # share of the work that is the way there, for the progress only
 

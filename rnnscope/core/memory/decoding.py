@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -38,8 +39,8 @@ def decoding(
     frequent symbol. States are standardised; one half of the sequences trains the probe and the other is read, both ways.
     The state is the memory as in `state_jacobian`, each sequence's at the end of the chain.
 
-    lags  time steps, by default the first 64 at which sequences differ, then evenly on a log axis, 96 in all, as far as half
-          of the sequences and at least 8 go; None with fewer
+    lags  time steps, by default the first 64 at which sequences differ, then evenly on a log axis, 96 in all, as far back
+          as half of the sequences and at least 8 of them go; None with fewer
     The floor is what 97.5 % of scores stay below when states are shuffled against inputs, `SHUFFLES` times over all lags.
     With fewer sequences than about 4 times the state's size the probe finds less than is there, never more: ridge gives up
     what it cannot tell from noise, so curves are low, and comparable only on the same sequences between states of one size.
@@ -95,7 +96,7 @@ def _halves(lengths: np.ndarray) -> np.ndarray:
 
 
 def _probe_for(read: np.ndarray, there: np.ndarray) -> tuple[Probe, np.ndarray]:
-    """How inputs (K, B, I) are to be read, and as what: values as they are, or symbols as codes (K, B), I where all are 0."""
+    """How inputs (K, B, I) are to be read, and as what: values as they are, symbols as codes (K, B), I where all are 0."""
     known = read[there]
     if known.shape[1] > 1 and np.isin(known, (0, 1)).all() and (known.sum(1) <= 1).all():
         return _symbols, np.where(read.any(-1), read.argmax(-1), read.shape[-1])
@@ -115,16 +116,15 @@ def _values(states: np.ndarray, targets: np.ndarray, halves: np.ndarray) -> tupl
 def _symbols(states: np.ndarray, codes: np.ndarray, halves: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """1 where a code of (B, m) is read wrong, and how often chance is wrong: each (B, m)."""
     from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
 
     left = np.zeros(codes.shape)
-    for train in (halves, ~halves):
-        for known, asked, wrong in zip(codes[train].T, codes[~train].T, left.T, strict=True):
-            probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=10_000))
-            several = (known != known[0]).any()
-            guess = probe.fit(states[train], known).predict(states[~train]) if several else known[0]
-            wrong[~train] = guess != asked
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)  # symbols they are, rare or not
+        for train in (halves, ~halves):
+            seen, unseen = _standardised(states, train)
+            for known, asked, wrong in zip(codes[train].T, codes[~train].T, left.T, strict=True):
+                probe, several = LogisticRegression(tol=1e-3, max_iter=10_000), (known != known[0]).any()
+                wrong[~train] = asked != (probe.fit(seen, known).predict(unseen) if several else known[0])
     chance = [np.bincount(column).max() / len(column) for column in codes.T]
     return left, np.broadcast_to(1 - np.array(chance), codes.shape)
 
@@ -133,8 +133,8 @@ def _symbols(states: np.ndarray, codes: np.ndarray, halves: np.ndarray) -> tuple
 class Capacity:
     """Linear memory capacity: `delays` (K,) holds MC_k for k = 0..K-1, each 0..1 up to its error.
 
-    `total` is their sum, with `present` the sum from k = 1 on: where x_t enters before the state is read, MC_0 says nothing of
-    memory. Neither exceeds the size of the state.
+    `total` and `past` are the sums over k >= 0 and over k >= 1. Here input t has entered before state t is read, so MC_0
+    needs no memory; a delay line of N units has 1 for k = 0..N-1. Neither sum exceeds the size of the state.
     """
 
     delays: np.ndarray
@@ -216,8 +216,15 @@ def linear_capacity(states: np.ndarray, inputs: np.ndarray, delays: int) -> Capa
 def ridge(states: np.ndarray, targets: np.ndarray, train: np.ndarray) -> np.ndarray:
     """What ridge regressions of states (n, N) on targets (n, m), made where `train` is true, say elsewhere: (n', m)."""
     from sklearn.linear_model import RidgeCV
+
+    seen, unseen = _standardised(states, train)
+    found = RidgeCV(PENALTIES, alpha_per_target=True).fit(seen, targets[train])
+    return found.predict(unseen).reshape(len(unseen), -1)
+
+
+def _standardised(states: np.ndarray, train: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The part of states (n, N) to train on and the rest, both with mean 0 and variance 1 in the first."""
     from sklearn.preprocessing import StandardScaler
 
     scaler = StandardScaler().fit(states[train])
-    found = RidgeCV(PENALTIES, alpha_per_target=True).fit(scaler.transform(states[train]), targets[train])
-    return found.predict(scaler.transform(states[~train])).reshape(-1, targets.shape[1])
+    return scaler.transform(states[train]), scaler.transform(states[~train])

@@ -38,9 +38,9 @@ def solved_length(
 
     The comparison of Hochreiter and Schmidhuber (Long short-term memory, 1997): the longest time lag that can be learned. A
     curve for each seed, from `training.seed` of the configuration on, is 1 where `task.solved` says so after
-    `training.iterations` updates, and 0 where not; a training that diverges is judged by its last good weights. Lag 0 stands
-    for nothing to remember and is 1, so that lag50 is about the longest delay that most seeds still solve. None for a task
-    that has neither delay nor length, and for all chains of a network but its first: they are trained together.
+    `training.iterations` updates, and 0 where not; a training that diverges is judged by its last good weights. Lag 0, with
+    nothing to remember, is 1 without a training: so lag50 is about the longest delay that most seeds still solve. None for
+    a task that has neither delay nor length, and for all chains of a network but its first: they are trained together.
 
     inputs and layout are not read: models are scored on the task's own evaluation batches, of each delay
     between  called after each update with the share that is done, 0..1; what it raises ends the measurement
