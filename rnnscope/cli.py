@@ -419,6 +419,11 @@ def _subjects(models: dict[str, Model], view: str, time_step: int | None, sequen
     last = shown[0].trace.time_steps
     if time_step is not None:
         _within("--time-step", time_step, 1, last)
+    if view == "influence":
+        from rnnscope.core.memory.influence import influence
+
+        found = [influence(model, model.task.probe(), sequence - 1, time_step or last) for model in models.values()]
+        shown = [replace(subject, influence=taken) for subject, taken in zip(shown, found, strict=True)]
     return shown, Position(time_step or last, sequence - 1, unit)
 
 

@@ -103,6 +103,7 @@ class MainWindow(QMainWindow):
             self.docks[name].toggleViewAction().triggered.connect(self._on_toggled)
         for dock in self.views.values():
             dock.export_wanted.connect(self.files.ask_export)
+        self.views["influence"].visibilityChanged.connect(session.follow)
         self.docks["error"].hide()
         QTimer.singleShot(0, self, self._arrange)
 

@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject, Signal
 
 from rnnscope.app.mailbox import Frame
 from rnnscope.core.reach import Reach
-from rnnscope.core.trace import Facts, History, Trace
+from rnnscope.core.trace import Facts, History, Influence, Trace
 from rnnscope.views.plot import Style
 from rnnscope.views.subject import Subject
 
@@ -26,6 +26,7 @@ class Run(QObject):
         self.history = History()
         self.trace: Trace | None = None
         self.reaches: Mapping[str, Reach] = {}
+        self.influence: Influence | None = None
         self.rate, self.device = 0.0, ""
         self.shown = True
         self.unsaved = False
@@ -33,7 +34,7 @@ class Run(QObject):
     @property
     def subject(self) -> Subject:
         """The run as views see it."""
-        return Subject(self.name, self.style, self.facts, self.history, self.trace, self.reaches)
+        return Subject(self.name, self.style, self.facts, self.history, self.trace, self.reaches, self.influence)
 
     def take(self, frame: Frame) -> None:
         """Append what a frame brings."""
@@ -46,6 +47,11 @@ class Run(QObject):
     def measured(self, reaches: Mapping[str, Reach]) -> None:
         """Keep how far back the model reaches, by some measures."""
         self.reaches = {**self.reaches, **reaches}
+        self.changed.emit()
+
+    def influenced(self, influence: Influence) -> None:
+        """Keep what mattered to an output."""
+        self.influence = influence
         self.changed.emit()
 
     def compares_with(self, other: Run) -> bool:

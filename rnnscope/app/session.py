@@ -15,10 +15,12 @@ from rnnscope.app.mailbox import Mailbox
 from rnnscope.app.run import Run
 from rnnscope.app.worker import Worker
 from rnnscope.core.reach import QUICK, Reach
+from rnnscope.core.trace import Influence
 from rnnscope.views.plot import Plot
 from rnnscope.views.subject import Subject, style_of
 
 LOOK_PERIOD = 16  # ms between looks into the mailbox
+FOLLOW_AFTER = 40  # ms that the cursor rests before the influence on its time step is taken
 MOST_SHOWN = 6  # runs side by side before further ones arrive without a tick
 MEASURED_AT_ONCE = 1000  # time steps of the longest sequences whose reach is measured without being asked for
 
@@ -62,6 +64,12 @@ class Session(QObject):
         self.worker.done.connect(self._on_done)
         self.worker.refused.connect(self._on_refused)
         self.worker.failed.connect(self._on_failed)
+        self.worker.influenced.connect(self._on_influenced)
+        self._following = False
+        self._pause = QTimer(self, singleShot=True, interval=FOLLOW_AFTER)
+        self._pause.timeout.connect(self._on_rest)
+        for moved in (self.cursor.moved, self.cursor.chosen, self.listed):
+            moved.connect(self._pause.start)
         self._timer = QTimer(self)
         self._timer.setInterval(LOOK_PERIOD)
         self._timer.timeout.connect(self._on_look)
@@ -237,6 +245,27 @@ class Session(QObject):
         for run in self.shown:
             self.worker.measure(run.identity, self.measures)
 
+    def follow(self, following: bool) -> None:
+        """Whether somebody looks at what mattered to the output at the cursor."""
+        self._following = following
+        self._pause.start()
+
+    def _on_rest(self) -> None:
+        here = self.cursor.position
+        for run in self.shown:
+            taken = run.influence
+            if taken is None or (taken.sequence, taken.time_step) != (here.sequence, here.time_step):
+                self._take_influence(run)
+
+    def _take_influence(self, run: Run) -> None:
+        if self._following:
+            here = self.cursor.position
+            self.worker.influence(run.identity, here.sequence, here.time_step)
+
+    def _on_influenced(self, identity: int, influence: Influence) -> None:
+        if run := self._by_identity(identity):
+            run.influenced(influence)
+
     def measure_by(self, measures: tuple[str, ...]) -> None:
         """Choose the measures, and take those that are missing of the shown runs."""
         missing = tuple(name for name in measures if name not in self.measures)
@@ -254,6 +283,8 @@ class Session(QObject):
             return
         if run := self._by_identity(frame.run):
             run.take(frame)
+            if frame.trace is not None and run in self.shown:
+                self._take_influence(run)
 
     def _on_ended(self, identity: int, how: str) -> None:
         self._on_look()
@@ -261,6 +292,7 @@ class Session(QObject):
         self.training, self.paused = None, False
         if run := self._by_identity(identity):
             run.reaches = {}
+            self._take_influence(run)
             self._measure(run)
             if how not in ("finished", "stopped"):
                 self.told.emit(f"{run.name}: {how}", "")

@@ -28,6 +28,7 @@ TITLES = {
     "depth": "Depth and time",
     "directions": "Two directions",
     "tree": "Tree",
+    "influence": "Influence",
     "gradient": "Gradient norm",
     "error": "Loss per time step",
     "loss": "Training loss",

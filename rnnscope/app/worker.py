@@ -36,6 +36,7 @@ class Worker(QThread):
     arrived = Signal(object)
     ended = Signal(int, str)
     measured = Signal(int, object)
+    influenced = Signal(int, object)
     progressed = Signal(int, float)
     done = Signal(str)
     saved = Signal(int, str)
@@ -86,6 +87,10 @@ class Worker(QThread):
     def measure(self, run: int, measures: tuple[str, ...]) -> None:
         """Measure how far back a model reaches."""
         self._ask(run, lambda: self._measure(run, measures), patient=True)
+
+    def influence(self, run: int, sequence: int, time_step: int) -> None:
+        """Find what mattered to the output at a time step, from 1, of a sequence of the probe."""
+        self._ask(run, lambda: self._influence(run, sequence, time_step))
 
     def cancel(self) -> None:
         """Give up the measurement under way."""
@@ -312,6 +317,16 @@ class Worker(QThread):
         except ValueError as error:
             raise Refused(str(error)) from None
         self.measured.emit(run, measured)
+
+    def _influence(self, run: int, sequence: int, time_step: int) -> None:
+        from rnnscope.core.memory.influence import influence
+
+        if run in self._held:
+            model = self._held[run].model
+            try:
+                self.influenced.emit(run, influence(model, model.task.probe(), sequence, time_step))
+            except ValueError as error:
+                raise Refused(str(error)) from None
 
     def _save(self, run: int, path: Path) -> None:
         from rnnscope.core.formats import save

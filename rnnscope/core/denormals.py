@@ -1,4 +1,4 @@
-"""Numbers next to 0, below 1e-38 in float32: vanishing gradients are full of them, and they cost processors a hundredfold."""
+"""Numbers next to 0, below 1e-38 in float32: vanishing gradients are full of them, and processors take a hundredfold."""
 
 from __future__ import annotations
 

@@ -151,6 +151,21 @@ class Trace:
 
 
 @dataclass(frozen=True, eq=False)
+class Influence:
+    """How much the output at a time step, from 1, depends on each input of its sequence, from 0.
+
+    values  (T,): norm of the gradient of all outputs there with respect to each input; NaN behind the end
+    """
+
+    time_step: int
+    sequence: int
+    values: Array
+
+    def __post_init__(self):
+        object.__setattr__(self, "values", _frozen(self.values))
+
+
+@dataclass(frozen=True, eq=False)
 class History:
     """Training so far: loss and gradient norm (before clipping) of each iteration, both (iterations,) float32."""
 

@@ -12,6 +12,7 @@ from rnnscope.views.error import error
 from rnnscope.views.gates import gates
 from rnnscope.views.gradient import gradient
 from rnnscope.views.hidden import hidden
+from rnnscope.views.influence import influence
 from rnnscope.views.input import input
 from rnnscope.views.loss import loss
 from rnnscope.views.phases import phases
@@ -33,13 +34,15 @@ VIEWS: dict[str, Callable[[Sequence[Subject], Position], Plot]] = {
     "depth": depth,
     "directions": directions,
     "tree": tree,
+    "influence": influence,
     "gradient": gradient,
     "error": error,
     "loss": loss,
     "reach": reach,
 }
 
-DRAWN_FROM = {"loss": "history", "reach": "reaches"}  # what of a Subject a view draws; the others draw its trace
+# What of a Subject a view draws; the others draw its trace.
+DRAWN_FROM = {"loss": "history", "reach": "reaches", "influence": "influence"}
 
 # What of the position a Plot depends on, where it is more or less than the sequence and the layer.
 DEPENDS: dict[str, tuple[str, ...]] = {
@@ -50,6 +53,7 @@ DEPENDS: dict[str, tuple[str, ...]] = {
     "saturation": ("unit", "layer"),
     "depth": ("sequence",),
     "tree": ("time_step", "sequence", "unit", "layer", "signal"),
+    "influence": ("time_step", "sequence"),
     "loss": (),
     "reach": (),
 }
@@ -63,6 +67,7 @@ HAS: dict[str, Callable[[Trace], bool]] = {
     "depth": lambda trace: len(trace.layers) > 1,
     "directions": lambda trace: any(layer.along == "backward" for layer in trace.layers.values()),
     "tree": lambda trace: trace.parents is not None,
+    "influence": lambda trace: True,
 }
 
 

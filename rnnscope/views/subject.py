@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from rnnscope.core.reach import Reach
-from rnnscope.core.trace import Facts, History, Trace
+from rnnscope.core.trace import Facts, History, Influence, Trace
 from rnnscope.views.plot import Style
 
 OKABE_ITO = ("#E69F00", "#56B4E9", "#009E73", "#D55E00", "#CC79A7", "#0072B2", "#F0E442")
@@ -38,6 +38,7 @@ class Subject:
     history: History = field(default_factory=History)
     trace: Trace | None = None
     reaches: Mapping[str, Reach] = field(default_factory=dict)
+    influence: Influence | None = None
 
     def at(self, layer: str) -> Subject:
         """The same run with the signals of another layer, where it has it."""

@@ -1,0 +1,23 @@
+"""What mattered to one output: connectivity at a single time step of a single sequence."""
+
+from __future__ import annotations
+
+from rnnscope.core.denormals import flushed
+from rnnscope.core.memory.connectivity import connections
+from rnnscope.core.model import Model
+from rnnscope.core.sequences import sequences_for
+from rnnscope.core.tasks import Batch
+from rnnscope.core.trace import Influence
+
+
+def influence(model: Model, batch: Batch, sequence: int, time_step: int) -> Influence:
+    """Norm of the gradient of all outputs at a time step, from 1, with respect to each input of a sequence, from 0.
+
+    Behind the end of the sequence its last time step is meant. Raises ValueError where states or gradients overflow.
+    """
+    time_step = min(time_step, int(batch.lengths[sequence]))
+    inputs, layout, _ = sequences_for(model, batch.inputs, **vars(batch.layout))
+    one = slice(sequence, sequence + 1)
+    with flushed():
+        values = connections(model, inputs[:, one], layout.part(one), time_step - 1)
+    return Influence(time_step, sequence, values[:, 0])

@@ -1,0 +1,40 @@
+"""What mattered to the output at the cursor: the gradient with respect to every input."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from rnnscope.views.plot import Axis, Lines, Panel, Plot
+from rnnscope.views.scales import decades, time_axis, time_steps
+from rnnscope.views.subject import Position, Subject, head
+
+WAITING = "Taken as soon as nothing else is under way."
+
+
+def influence(subjects: Sequence[Subject], position: Position) -> Plot:
+    """|dy_T/dx_t| over time on a log axis, T the cursor's time step: in units of the output over units of the input."""
+    shown = [subject for subject in subjects if subject.trace is not None]
+    taken = [subject.influence for subject in shown if _fits(subject, position)]
+    low, high = decades([_curve(one.values) for one in taken])
+    x, y = time_axis((subject.trace for subject in shown), position.sequence), Axis("value", "", low, high, log=True)
+    return Plot("Influence of each input", (tuple(_panel(one, position, x, y) for one in shown),), tuple(map(head, shown)))
+
+
+def _panel(subject: Subject, position: Position, x: Axis, y: Axis) -> Panel:
+    if not _fits(subject, position):
+        return Panel("influence of each input", x, y, (), "", subject.name, empty=WAITING)
+    taken = subject.influence
+    name = f"on the output at t = {taken.time_step}"
+    mark = Lines(time_steps(subject.trace), _curve(taken.values)[None], (name,), (subject.style,))
+    return Panel(f"influence {name}", x, y, (mark,), "|dy/dx|", subject.name)
+
+
+def _fits(subject: Subject, position: Position) -> bool:
+    """Whether what was taken last belongs to this sequence; of another time step it stays until the new one is there."""
+    return subject.influence is not None and subject.influence.sequence == position.sequence
+
+
+def _curve(values: np.ndarray) -> np.ndarray:
+    return np.where(values > 0, values, np.nan)
