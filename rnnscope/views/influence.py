@@ -8,7 +8,7 @@ import numpy as np
 
 from rnnscope.views.plot import Axis, Lines, Panel, Plot
 from rnnscope.views.scales import decades, time_axis, time_steps
-from rnnscope.views.subject import Position, Subject, head
+from rnnscope.views.subject import Position, Subject
 
 WAITING = "Taken as soon as nothing else is under way."
 
@@ -19,7 +19,8 @@ def influence(subjects: Sequence[Subject], position: Position) -> Plot:
     taken = [subject.influence for subject in shown if _fits(subject, position)]
     low, high = decades([_curve(one.values) for one in taken])
     x, y = time_axis((subject.trace for subject in shown), position.sequence), Axis("value", "", low, high, log=True)
-    return Plot("Influence of each input", (tuple(_panel(one, position, x, y) for one in shown),), tuple(map(head, shown)))
+    heads = tuple((subject.name, subject.style) for subject in shown)
+    return Plot("Influence of each input", (tuple(_panel(one, position, x, y) for one in shown),), heads)
 
 
 def _panel(subject: Subject, position: Position, x: Axis, y: Axis) -> Panel:
@@ -27,7 +28,8 @@ def _panel(subject: Subject, position: Position, x: Axis, y: Axis) -> Panel:
         return Panel("influence of each input", x, y, (), "", subject.name, empty=WAITING)
     taken = subject.influence
     name = f"on the output at t = {taken.time_step}"
-    mark = Lines(time_steps(subject.trace), _curve(taken.values)[None], (name,), (subject.style,))
+    x_of = time_steps(subject.trace)
+    mark = Lines(x_of, _curve(taken.values[: len(x_of)])[None], (name,), (subject.style,))
     return Panel(f"influence {name}", x, y, (mark,), "|dy/dx|", subject.name)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rnnscope.core.reach import Reach
-from rnnscope.core.trace import Attended, Facts, History, Layer, Signal, Trace
+from rnnscope.core.trace import Attended, Facts, History, Influence, Layer, Signal, Trace
 from rnnscope.views.subject import Subject, style_of
 
 LEGEND = {
@@ -66,14 +66,24 @@ def _padded(array, behind):
 
 
 def _make_subject(
-    name="lstm", cell=1, again=0, trace=True, history=(), reaches=None, picture=None, channels=None, baseline=0.25, **more
+    name="lstm",
+    cell=1,
+    again=0,
+    trace=True,
+    history=(),
+    reaches=None,
+    influence=None,
+    picture=None,
+    channels=None,
+    baseline=0.25,
+    **more,
 ):
     """A Subject with a Trace of `make_trace(**more)`; trace=False for none."""
     trace = _make_trace(**more) if trace else None
     channels = channels or tuple(f"channel {n}" for n in range(trace.inputs.shape[2] if trace else 1))
     facts = Facts("handmade", channels, picture, "mean_squared_error", baseline, "guesses")
     history = History(np.array(history, np.float32), np.ones(len(history), np.float32))
-    return Subject(name, style_of(cell, again), facts, history, trace, reaches or {})
+    return Subject(name, style_of(cell, again), facts, history, trace, reaches or {}, influence)
 
 
 def _make_reach(measure="state_jacobian", half=2.0, lags=8):
@@ -115,7 +125,8 @@ def _make_runs(steps=7, lengths=(7, 5), units=3):
         "static": {"attended": Attended(weights[:1] / weights[:1].sum(1, keepdims=True), np.array(lengths) - 1)},
     }
     common = {"steps": steps, "lengths": lengths, "batch": batch, "units": units}
-    facts = {"history": [3, 2, 1], "reaches": {"state_jacobian": _make_reach()}}
+    mattered = Influence(3, 0, np.where(np.arange(steps) < lengths[0], 0.1 + random.random(steps), np.nan))
+    facts = {"history": [3, 2, 1], "reaches": {"state_jacobian": _make_reach()}, "influence": mattered}
     return {
         kind: _make_subject(kind, again=n, seed=n, channels=_channels(more), **facts, **common, **more)
         for n, (kind, more) in enumerate(kinds.items())

@@ -85,7 +85,7 @@ def test_every_view_of_nothing_is_a_plot_without_panels_or_says_what_to_do(view,
 @pytest.mark.parametrize("view", VIEWS)
 def test_numbers_of_every_view_are_what_its_panels_show(view, make_runs):
     subjects = [subject for subject in make_runs().values() if view not in HAS or HAS[view](subject.trace)][:2]
-    plot = VIEWS[view](subjects, Position(4, 1, 2))
+    plot = VIEWS[view](subjects, Position(4, 0, 2))
     marks = [mark for panel in plot.panels for mark in panel.marks]
     rows = list(plot.numbers())
     shown = np.concatenate([array.ravel() for mark in marks for array in _shown(mark)])

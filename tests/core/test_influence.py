@@ -1,0 +1,41 @@
+"""Influence: the gradient of one output with respect to the inputs of one sequence, against differences."""
+
+import numpy as np
+import pytest
+import torch
+
+from rnnscope.core.memory.influence import influence
+
+
+@pytest.mark.parametrize(("cell", "task"), [("lstm", "adding"), ("rwa", "length")])
+def test_it_is_what_differences_say(cell, task, make_model):
+    model = make_model(cell, task, 4, torch.float64, length=9)
+    batch = model.task.probe().first(3)
+    sequence, last = 1, int(batch.lengths[1])
+    t = last - 2
+    found = influence(model, batch, sequence, t)
+    assert (found.sequence, found.time_step, found.values.shape) == (sequence, t, batch.inputs.shape[:1])
+    inputs, step = torch.from_numpy(batch.inputs).double(), 1e-6
+    layout = batch.layout
+    for moment in range(last):
+        changes = []
+        for channel in range(inputs.shape[2]):
+            up, down = inputs.clone(), inputs.clone()
+            up[moment, sequence, channel] += step
+            down[moment, sequence, channel] -= step
+            with torch.no_grad():
+                one, other = (model(moved, layout)[t - 1, sequence] for moved in (up, down))
+            changes.append((one - other) / (2 * step))
+        assert found.values[moment] == pytest.approx(torch.stack(changes).norm().item(), rel=1e-4, abs=1e-9)
+    assert not found.values[t:last].any()
+    assert np.isnan(found.values[last:]).all()
+
+
+def test_behind_the_end_the_last_time_step_is_meant(make_model):
+    model = make_model("gru", "length", length=9)
+    batch = model.task.probe()
+    shortest = int(np.argmin(batch.lengths))
+    last = int(batch.lengths[shortest])
+    here, beyond = (influence(model, batch, shortest, t) for t in (last, last + 1))
+    assert here.time_step == beyond.time_step == last
+    np.testing.assert_array_equal(here.values, beyond.values)

@@ -1,0 +1,30 @@
+"""Influence: the curve of the run's own sequence, on one axis for all runs."""
+
+import numpy as np
+
+from rnnscope.core.trace import Influence
+from rnnscope.views import Position
+from rnnscope.views.influence import influence
+
+
+def test_the_curve_is_what_was_taken_and_zero_is_a_gap(make_subject):
+    values = np.array([0, 1e-3, 0.5, 2, 0], np.float32)
+    subject = make_subject(steps=5, influence=Influence(4, 0, values))
+    (panel,) = influence([subject], Position(4, 0)).panels
+    assert panel.title == "influence on the output at t = 4"
+    np.testing.assert_array_equal(panel.marks[0].y[0], np.where(values > 0, values, np.nan))
+    assert panel.y.low <= 1e-3 < 2 <= panel.y.high
+
+
+def test_runs_share_one_axis(make_subject):
+    subjects = [make_subject(steps=3, influence=Influence(3, 0, np.full(3, value))) for value in (1e-6, 10)]
+    one, other = influence(subjects, Position(3, 0)).panels
+    assert (one.y.low, one.y.high) == (other.y.low, other.y.high)
+    assert one.y.low <= 1e-6 < 10 <= one.y.high
+
+
+def test_of_another_sequence_nothing_is_shown(make_subject):
+    subject = make_subject(steps=3, influence=Influence(3, 1, np.ones(3)))
+    (panel,) = influence([subject], Position(3, 0)).panels
+    assert not panel.marks
+    assert panel.empty
