@@ -136,7 +136,8 @@ def test_every_measure_begins_at_1(name, which, steps, batch, dtype, make_model,
     if reach is not None:
         assert reach.measure == which
         assert reach.lags.tolist() == list(range(steps))
-        assert (reach.mean[0], reach.low[0], reach.high[0]) == (1, 1, 1)
+        assert reach.mean[0] == 1
+        assert batch == 1 or (reach.low[0], reach.high[0]) == (1, 1)
 
 
 @pytest.mark.parametrize("which", MEASURES)
@@ -151,7 +152,7 @@ def test_unlike_lengths_are_measured_as_alone(name, which, measure, make_model):
     if both is None:
         assert alone == [None, None]
         return
-    error = sum(np.log(reach.high / reach.mean).max() for reach in alone) / np.sqrt(copies) + 1e-5
+    error = sum(np.log(reach.high / reach.mean).max() for reach in alone) / 2 + 1e-5  # half an interval is 2 of them
     expected = np.log(alone[0].mean)
     np.testing.assert_allclose(np.log(both.mean[5:]), expected[5:], rtol=0, atol=5 * error)
     expected = (expected[:5] + np.log(alone[1].mean)) / 2
