@@ -302,7 +302,9 @@ def compare(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document with the curves, nothing else.")] = False,
     out: Annotated[Path | None, typer.Option(help="Also save the curves as a figure (.pdf, .svg or .png).")] = None,
     numbers: Annotated[Path | None, typer.Option(help="Also save the curves as CSV.")] = None,
-    sequences: Annotated[int, typer.Option(min=1, help="Sequences to measure on.")] = 64,
+    sequences: Annotated[
+        int | None, typer.Option(min=1, help="Sequences to measure on; by default 64, or all where a measure needs many.")
+    ] = None,
     measures: Annotated[
         list[str] | None, typer.Option("--measure", help="A measure, as often as wanted; `rnnscope info` lists them.")
     ] = None,

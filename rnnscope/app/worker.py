@@ -297,7 +297,7 @@ class Worker(QThread):
         self.ended.emit(training.run, how)
 
     def _measure(self, run: int, measures: tuple[str, ...]) -> None:
-        from rnnscope.core.comparison import SEQUENCES, reaches
+        from rnnscope.core.comparison import evaluated
 
         def look_up(done: float) -> None:
             if self._cancel.is_set() or self.isInterruptionRequested():
@@ -311,9 +311,8 @@ class Worker(QThread):
         self._cancel.clear()
         look_up(0)
         model = self._held[run].model
-        batch = model.task.evaluation().first(SEQUENCES)
         try:
-            measured = reaches(model, batch.inputs, measures=measures, between=look_up, **vars(batch.layout))
+            measured = evaluated(model, model.task, measures, between=look_up)
         except ValueError as error:
             raise Refused(str(error)) from None
         self.measured.emit(run, measured)

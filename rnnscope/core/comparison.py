@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import product
 from typing import TYPE_CHECKING
 
@@ -18,11 +19,13 @@ from rnnscope.core.model import Model
 from rnnscope.core.reach import QUICK, Reach
 from rnnscope.core.sequences import sequences_for
 from rnnscope.core.settings import choose as among
+from rnnscope.core.tasks import Task
 
 if TYPE_CHECKING:
     import pandas
 
 SEQUENCES = 64
+LEARNED = frozenset({"decoding"})  # measures that fit something to the states: they need all the sequences there are
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,12 +94,13 @@ def compare(
     lengths=None,
     sources=None,
     parents=None,
-    sequences: int = SEQUENCES,
+    sequences: int | None = None,
 ) -> Comparison:
     """Measure how far back each model carries information, all on the same sequences.
 
     models     name -> Model, or one or several Models, then named by cell
-    inputs     (T, B, I) array or tensor; by default the first `sequences` of the first model's evaluation batch
+    inputs     (T, B, I) array or tensor; by default the first `sequences` of the first model's evaluation batch: SEQUENCES
+               of them, or all for measures that learn to read the state
     measures   keys of MEASURES; by default those that take seconds at most
     lengths, sources, parents  how sequences lie in `inputs`, as in `record`
     Raises ValueError when a model cannot read the sequences of the first, SettingsError for an unknown measure.
@@ -104,21 +108,33 @@ def compare(
     models, measures = _named(models), _known(measures)
     first = next(iter(models.values()))
     if inputs is None:
-        batch = first.task.evaluation()
-        if not 1 <= sequences <= len(batch.lengths):
-            raise ValueError(f"sequences: expected 1 to {len(batch.lengths)}, got {sequences}")
-        batch = batch.first(sequences)
-        inputs, layout = batch.inputs, vars(batch.layout)
+        measure = partial(evaluated, task=first.task, measures=measures, sequences=sequences)
+        channels = first.network.inputs
     else:
+        inputs = np.asarray(inputs) if not hasattr(inputs, "shape") else inputs
         layout = {"lengths": lengths, "sources": sources, "parents": parents}
-    inputs = np.asarray(inputs) if not hasattr(inputs, "shape") else inputs
+        measure, channels = partial(reaches, inputs=inputs, measures=measures, **layout), inputs.shape[-1]
     for name, model in models.items():
-        if model.network.inputs != inputs.shape[-1]:
+        if model.network.inputs != channels:
             raise ValueError(
                 f"{name}: reads {model.network.inputs} inputs a time step, the sequences of the comparison have "
-                f"{inputs.shape[-1]}; compare models of one task"
+                f"{channels}; compare models of one task"
             )
-    return Comparison(tuple(_measure(name, model, inputs, measures, layout) for name, model in models.items()))
+    return Comparison(tuple(_compared(name, model, measure) for name, model in models.items()))
+
+
+def evaluated(
+    model: Model, task: Task, measures: Iterable[str] = QUICK, sequences: int | None = None, between: Between = nothing
+) -> dict[str, Reach]:
+    """`reaches` on the first sequences of a task's evaluation batch, of which some measures need more than others."""
+    whole, found = task.evaluation(), {}
+    most = len(whole.lengths)
+    if not 1 <= (sequences or 1) <= most:
+        raise ValueError(f"sequences: expected 1 to {most}, got {sequences}")
+    for measure in measures:
+        batch = whole.first(sequences or (most if measure in LEARNED else min(SEQUENCES, most)))
+        found |= reaches(model, batch.inputs, measures=[measure], between=between, **vars(batch.layout))
+    return found
 
 
 def _named(models) -> dict[str, Model]:
@@ -176,10 +192,10 @@ def reaches(
     return measured
 
 
-def _measure(name: str, model: Model, inputs, measures: tuple[str, ...], layout: dict) -> Compared:
+def _compared(name: str, model: Model, measure: Callable[[Model], dict[str, Reach]]) -> Compared:
     configuration = model.configuration
     try:
-        measured = reaches(model, inputs, measures=measures, **layout)
+        measured = measure(model)
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from None
     kind = json.dumps(configuration.model_dump(mode="json", exclude={"training": {"seed"}}), sort_keys=True)

@@ -7,52 +7,74 @@ from dataclasses import replace
 
 import numpy as np
 
-from rnnscope.core.reach import Estimate, Reach
+from rnnscope.core.reach import FLOOR, QUICK, Estimate, Reach
 from rnnscope.views.plot import Axis, Lines, Panel, Plot
 from rnnscope.views.scales import decades
 from rnnscope.views.subject import DASHES, Position, Subject
 
-MEASURES = {  # a word for each, and what it says
-    "state_jacobian": ("gradient", "Norm of the derivative of the last state with respect to an earlier one"),
-    "direct_weight": ("gates alone", "Share of an old memory that the gates let through"),
-    "connectivity": ("influence", "Norm of the derivative of the last output with respect to an earlier input"),
-    "decoding": ("decoding", "How well an earlier input can be read from the last state, on sequences held out"),
-    "causal": ("replacing", "How much the last output changes when an earlier input is another one"),
-    "solved_length": ("solved", "Share of freshly trained models that still solve the task at this delay"),
+MEASURES = {  # a word for each, what it says, and its unit or symbol
+    "state_jacobian": ("gradient", "Norm of the derivative of the last state with respect to an earlier one", ""),
+    "direct_weight": ("gates alone", "Share of an old memory that the gates let through", ""),
+    "connectivity": ("influence", "Norm of the derivative of the last output with respect to an earlier input", "|dy/dx|"),
+    "decoding": ("decoding", "How well an earlier input can be read from the last state, on sequences held out", "R²"),
+    "causal": ("replacing", "How much the last output changes when an earlier input is another one", "|Δy|"),
+    "solved_length": ("solved", "Share of freshly trained models that still solve the task at this delay", ""),
 }
+LINEAR = frozenset({"decoding", "solved_length"})  # what lies between 0 and 1 and is no share of lag 0
+COLUMNS = 2  # panels side by side
 MEASURED_WITHOUT_TRAINING = tuple(MEASURES)[:-1]
 FITS = 0.9  # R^2 from which on a law is named
 LEVELS = ((0.5, "50 %"), (0.01, "1 %"))
 
 
 def reach(subjects: Sequence[Subject], position: Position) -> Plot:
-    """Share of lag 0 that is left k time steps later, by gradient of the last state and by direct weight.
+    """Share of lag 0 that is left k time steps later, by gradient of the last state and by direct weight; others beside it.
 
     The gradient is in the run's own style, the direct weight in the next dash and thinner: solid and dashed for the first
     run of a cell, and its other runs stay apart from it. The backward direction of a network that has two comes two dashes
-    further. In a tree the lag counts nodes on the way up to the root.
+    further. In a tree the lag counts nodes on the way up to the root. Every other measure has a panel of its own.
 
-    The band is the 95 % interval over sequences. The axis ends five decades below 1.
+    The band is the 95 % interval over sequences. A log axis ends five decades below 1, and a curve where its measure's
+    floor is: below that nothing is claimed.
     """
-    marks = tuple(_curve(subject, measure, curve) for subject in subjects for measure, curve in subject.reaches.items())
-    lags = max((mark.x[-1] for mark in marks), default=1)
-    _, high = decades([mark.y for mark in marks])
-    x = Axis("lag", "time steps back", 0, max(lags, 1))
-    y = Axis("value", "", 1e-5, max(high, 1.0), log=True, levels=LEVELS)
-    empty = "" if marks else "Measured when training ends." if subjects else "Open a model or press Train."
     kinds = dict.fromkeys(measure.partition(", ")[0] for subject in subjects for measure in subject.reaches)
-    symbol = ", ".join(f"{words_of(kind)}{' dashed' * (n == 1)}" for n, kind in enumerate(kinds))
-    return Plot("How far back", ((Panel("share left of the past", x, y, marks, symbol, empty=empty),),))
+    shares = [kind for kind in kinds if kind in QUICK]
+    panels = [_panel(subjects, group) for group in ([shares] if shares or not kinds else [])]
+    panels += [_panel(subjects, [kind]) for kind in kinds if kind not in QUICK]
+    rows = tuple(tuple(panels[n : n + COLUMNS]) for n in range(0, len(panels), COLUMNS))
+    return Plot("How far back", rows)
 
 
-def _curve(subject: Subject, measure: str, curve: Reach) -> Lines:
+def _panel(subjects: Sequence[Subject], kinds: list[str]) -> Panel:
+    """The curves of all runs by some measures."""
+    marks = tuple(
+        _curve(subject, measure, curve, kinds)
+        for subject in subjects
+        for measure, curve in subject.reaches.items()
+        if measure.partition(", ")[0] in kinds
+    )
+    x = Axis("lag", "time steps back", 0, max((mark.x[-1] for mark in marks), default=1))
+    empty = "" if marks else "Measured when training ends." if subjects else "Open a model or press Train."
+    if {*kinds} <= {*QUICK}:
+        title, symbol = "share left of the past", "gradient, gates alone dashed"
+    else:
+        title, symbol = words_of(kinds[0]), MEASURES.get(kinds[0], ("", "", ""))[2]
+    if {*kinds} <= LINEAR:
+        y = Axis("value", "", 0, 1)
+    else:
+        high = decades([mark.y for mark in marks])[1]
+        y = Axis("value", "", 1e-5, max(high, 1.0), log=True, levels=LEVELS if {*kinds} <= {*QUICK} else ())
+    return Panel(title, x, y, marks, symbol, empty=empty)
+
+
+def _curve(subject: Subject, measure: str, curve: Reach, kinds: list[str]) -> Lines:
     kind, _, direction = measure.partition(", ")
-    turn = [*MEASURES, kind].index(kind) + 2 * (direction == "backward")
+    turn = kinds.index(kind) + 2 * (direction == "backward")
     dash = DASHES[(DASHES.index(subject.style.dash) + turn) % len(DASHES)]
     style = replace(subject.style, dash=dash, width=subject.style.width * 0.7**turn)
-    return Lines(
-        curve.lags, curve.mean[None], (f"{subject.name}, {words_of(measure)}",), (style,), curve.low[None], curve.high[None]
-    )
+    claimed = curve.mean > max(curve.floor, 0)
+    mean, low, high = (np.where(claimed, values, np.nan)[None] for values in (curve.mean, curve.low, curve.high))
+    return Lines(curve.lags, mean, (f"{subject.name}, {words_of(measure)}",), (style,), np.maximum(low, FLOOR), high)
 
 
 def words_of(measure: str) -> str:
@@ -61,10 +83,12 @@ def words_of(measure: str) -> str:
     return ", ".join(filter(None, (MEASURES.get(kind, (kind.replace("_", " "),))[0], direction)))
 
 
-def lag_words(reach: Reach, lag: Estimate, interval: bool = True) -> str:
+def lag_words(reach: Reach, lag: Estimate) -> str:
     """A lag with its interval, "84 [79, 90]"; what lies beyond the last lag that was measured as "> 99"."""
     value = _number(reach, lag.value)
-    if not interval or not np.isfinite(reach.low).any() or (lag.low is None and lag.high is None):
+    if not reach.mean[0] > reach.floor:
+        return "–"
+    if not np.isfinite(reach.low).any() or (lag.low is None and lag.high is None):
         return value
     return f"{value} [{_number(reach, lag.low)}, {_number(reach, lag.high)}]"
 

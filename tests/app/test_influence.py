@@ -1,4 +1,4 @@
-"""What mattered to the output at the cursor: taken on the worker whenever the cursor rests, and only while it is looked at."""
+"""What mattered to the output at the cursor: taken by the worker when the cursor rests, while it is looked at."""
 
 from __future__ import annotations
 

@@ -101,12 +101,13 @@ def test_every_network_as_run_one_by_one(case):
 @pytest.mark.parametrize("memory", [portions.MEMORY, 2**21, 1])
 @pytest.mark.parametrize("engine", ["reference", "vendor"])
 def test_what_is_never_read_changes_nothing_exactly(make_model, engine, memory, monkeypatch):
-    """In float32: nothing beyond lag 0 without a past, nothing beyond lag 2 of a row of three units."""
+    """In float32: nothing beyond lag 0 without a past, nothing beyond lag 2 where three layers of 20 units hand it on."""
     monkeypatch.setattr(portions, "MEMORY", memory)
-    for weight, reaching in ((torch.zeros(3, 3), 1), (shift(3), 3)):
-        model = elman(make_model, weight, "tanh", "temporal_order", torch.float32, units=3)
+    for weight, reaching in ((torch.zeros(60, 60), 1), (torch.kron(shift(3), noise(20, 20)), 3)):
+        model = elman(make_model, weight, "tanh", "temporal_order", torch.float32, units=60)
         with torch.no_grad():
-            model.network.cells[0].weight_x[1:] = 0
+            model.network.cells[0].weight_x[20:] = 0
+            model.network.cells[0].weight_h.mul_(0.05)
         model.network.engine = engine
         inputs, layout = prepared(model, noise(11, 13, 6, dtype=torch.float32))
         reach = causal(model, inputs, layout, model.network.chains[""])

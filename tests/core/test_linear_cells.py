@@ -6,7 +6,7 @@ import torch
 
 from rnnscope.core.cells import CELLS, LRU, MinGRU
 from rnnscope.core.engines import ENGINES
-from rnnscope.core.memory import MEASURES
+from rnnscope.core.reach import QUICK
 
 
 def noise(*shape, seed=0):
@@ -38,7 +38,7 @@ def test_the_jacobian_of_the_mingru_is_what_its_gate_keeps():
             torch.testing.assert_close(row[t - 1, 0], expected, rtol=1e-14, atol=1e-15)
 
 
-@pytest.mark.parametrize("which", MEASURES)
+@pytest.mark.parametrize("which", QUICK)
 def test_the_reach_of_a_mingru_that_writes_a_tenth(which, make_model, measure):
     model = make_model("mingru", dtype=torch.float64)
     model.network.cells[0] = cell = drawn(MinGRU)
@@ -48,7 +48,7 @@ def test_the_reach_of_a_mingru_that_writes_a_tenth(which, make_model, measure):
     np.testing.assert_allclose(measure(which, model, noise(40, 5, 2)).mean, 0.9 ** np.arange(40), rtol=1e-9)
 
 
-@pytest.mark.parametrize("which", MEASURES)
+@pytest.mark.parametrize("which", QUICK)
 def test_the_reach_of_an_lru_with_one_radius(which, make_model, measure):
     model = make_model("lru", dtype=torch.float64)
     model.network.cells[0] = drawn(LRU, r_min=0.9, r_max=0.9)

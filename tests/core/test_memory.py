@@ -6,8 +6,8 @@ import torch
 
 from rnnscope.core.attention import retention_logs
 from rnnscope.core.cells import CELLS, Cell
-from rnnscope.core.memory import MEASURES
 from rnnscope.core.memory.state_jacobian import PROBES
+from rnnscope.core.reach import QUICK
 from rnnscope.core.trace import Signal
 
 
@@ -125,7 +125,7 @@ def test_sampled_jacobian_is_the_exact_one(lone_cell, make_model, measure, by_ha
     assert (np.abs(np.log(reach.mean) - expected) <= 5 * np.array(error) + 1e-6).all()
 
 
-@pytest.mark.parametrize("which", MEASURES)
+@pytest.mark.parametrize("which", QUICK)
 @pytest.mark.parametrize("name", CELLS)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize(("steps", "batch"), [(1, 1), (1, 3), (2, 1)])
@@ -140,7 +140,7 @@ def test_every_measure_begins_at_1(name, which, steps, batch, dtype, make_model,
         assert batch == 1 or (reach.low[0], reach.high[0]) == (1, 1)
 
 
-@pytest.mark.parametrize("which", MEASURES)
+@pytest.mark.parametrize("which", QUICK)
 @pytest.mark.parametrize("name", CELLS)
 def test_unlike_lengths_are_measured_as_alone(name, which, measure, make_model):
     """200 copies of a short and 200 of a long sequence, so that the probes' sampling error is small."""
@@ -160,7 +160,7 @@ def test_unlike_lengths_are_measured_as_alone(name, which, measure, make_model):
 
 
 @pytest.mark.parametrize("padding", [1e3, np.nan, np.inf], ids=str)
-@pytest.mark.parametrize("which", MEASURES)
+@pytest.mark.parametrize("which", QUICK)
 @pytest.mark.parametrize("name", CELLS)
 def test_padding_leaks_into_no_measure(name, which, measure, padding, make_model):
     model, inputs, lengths = make_model(name), noise(9, 3, 2), np.array([9, 4, 1])
@@ -172,7 +172,7 @@ def test_padding_leaks_into_no_measure(name, which, measure, padding, make_model
         np.testing.assert_array_equal(getattr(padded, curve), getattr(plain, curve))
 
 
-@pytest.mark.parametrize("which", MEASURES)
+@pytest.mark.parametrize("which", QUICK)
 @pytest.mark.parametrize("name", CELLS)
 def test_measuring_changes_nothing(name, which, measure, make_model):
     model, inputs = make_model(name).train().requires_grad_(False), noise(6, 3, 2)

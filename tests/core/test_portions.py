@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from rnnscope.core.memory import MEASURES, portions
+from rnnscope.core.memory import portions
+from rnnscope.core.reach import QUICK
 
 
 @pytest.fixture
@@ -25,14 +26,14 @@ def test_one_sequence_at_a_time_gives_the_same_direct_weight(make_model, measure
         np.testing.assert_allclose(alone.high, together.high, rtol=1e-6)
 
 
-@pytest.mark.parametrize("which", MEASURES)
+@pytest.mark.parametrize("which", QUICK)
 def test_progress_ends_at_one(make_model, which, measure, one_by_one):
     model, done = make_model(cell="lstm", units=3, length=9), []
     measure(which, model, model.task.evaluation().first(4).inputs, between=done.append)
     assert done == [0.25, 0.5, 0.75, 1]
 
 
-@pytest.mark.parametrize("which", MEASURES)
+@pytest.mark.parametrize("which", QUICK)
 def test_what_is_raised_between_two_portions_ends_the_measurement(make_model, which, measure, one_by_one):
     model, done = make_model(cell="lstm", units=3, length=9), []
 

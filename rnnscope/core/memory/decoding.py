@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +20,7 @@ PENALTIES = np.logspace(-6, 6, 13)  # of ridge regression, on standardised state
 SHUFFLES = 100
 Probe = Callable[[np.ndarray, np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 FEWEST = 8  # sequences
+TOGETHER = 16  # lags are read between two moments at which a measurement can be ended
 
 
 def decoding(
@@ -42,8 +43,8 @@ def decoding(
     lags  time steps, by default the first 64 at which sequences differ, then evenly on a log axis, 96 in all, as far back
           as half of the sequences and at least 8 of them go; None with fewer
     The floor is what 97.5 % of scores stay below when states are shuffled against inputs, `SHUFFLES` times over all lags.
-    With fewer sequences than about 4 times the state's size the probe finds less than is there, never more: ridge gives up
-    what it cannot tell from noise, so curves are low, and comparable only on the same sequences between states of one size.
+    With fewer sequences than about 4 times the state's size the probe finds less than is there and not more: curves are low
+    and ragged, below 0 where it is misled, and comparable only on the same sequences between states of one size.
     However small a part of the state counts if it stands out from rounding. Inputs that depend on one another are read from
     one another. Raises ValueError when states overflow.
     """
@@ -66,15 +67,13 @@ def decoding(
     halves, random = _halves(layout.lengths), np.random.default_rng(0)
     residual, total, shuffled = np.zeros(there.shape), np.zeros(there.shape), []
     of = np.arange(SHUFFLES) * len(lags) // SHUFFLES  # which lag each shuffle is of
-    counts = there.sum(1)
-    for count in np.unique(counts)[::-1]:  # at these lags the same sequences are long enough
-        same = np.flatnonzero(counts == count)
+    for same in _alike(there):
         able = np.flatnonzero(there[same[0]])
         mixed = [wanted[lag, random.permutation(able)] for lag in of[np.isin(of, same)]]
         left, whole = probe(states[able], np.stack([*wanted[same][:, able], *mixed], 1), halves[able])
         residual[np.ix_(same, able)], total[np.ix_(same, able)] = left[:, : len(same)].T, whole[:, : len(same)].T
         shuffled += [*(1 - left.sum(0) / whole.sum(0))[len(same) :]]
-        between(0.5 + float((counts >= count).mean()) / 2)
+        between(0.5 + (same[-1] + 1) / len(lags) / 2)
     total = np.maximum(total, 1e-12 * total.max(1, keepdims=True))  # a weight of 0 would hide what is left
     curves = np.where(there, 1 - residual / total, np.nan)
     floor = max(FLOOR, float(np.quantile(shuffled, 0.975)))
@@ -86,6 +85,14 @@ def _states(model: Model, inputs: torch.Tensor, layout: Layout, chain: Chain) ->
     with torch.no_grad():
         ran = model.network.run(inputs, layout, record=True)
         return torch.cat(model.network.end(chain, ran, layout), -1).cpu().double().numpy().T
+
+
+def _alike(there: np.ndarray) -> Iterator[np.ndarray]:
+    """Places among the lags of `there` (K, B) that have the same sequences, a few of them at a time."""
+    counts = there.sum(1)
+    for count in np.unique(counts)[::-1]:  # the further back, the fewer
+        same = np.flatnonzero(counts == count)
+        yield from np.array_split(same, -(-len(same) // TOGETHER))
 
 
 def _halves(lengths: np.ndarray) -> np.ndarray:
