@@ -43,8 +43,8 @@ HEAD = """\
 # How far back trained cells remember
 
 {cells} with about {parameters:,} parameters each, {seeds} seeds, trained on two tasks and measured on {sequences}
-sequences of the evaluation batch, which training never sees. Lags are in time steps back; in brackets is the 95 % interval over
-seeds and sequences, and behind the law the share of resamples in which it is the closer one. Written by
+sequences of the evaluation batch, which training never sees. Lags are in time steps back; in brackets is the 95 % interval
+over seeds and sequences, and behind the law the share of resamples in which it is the closer one. Written by
 `python docs/memory.py`, {date}, {machine}, one thread.
 
 - **gradient**: norm of the derivative of the last state with respect to an earlier one, full state, geometric mean

@@ -72,8 +72,6 @@ class LagTable(QDockWidget):
 
     def refresh(self) -> None:
         """Write the table again, if it differs."""
-        for name, button in self.buttons.items():
-            button.setChecked(name in self.session.measures)
         subjects = self.session.subjects()
         rows = [(subject.style.colour, *row) for subject in subjects for row in _rows(subject)]
         self.table.setRowCount(len(rows))
@@ -103,6 +101,7 @@ class LagTable(QDockWidget):
         button.setToolTip(MEASURES[measure][1])
         button.setObjectName("measure")
         button.setCheckable(True)
+        button.setChecked(measure in self.session.measures)
         button.clicked.connect(self._on_clicked)
         return button
 

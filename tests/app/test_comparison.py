@@ -9,6 +9,7 @@ from PySide6.QtCore import QSettings, Qt
 from rnnscope.core.comparison import SEQUENCES, compare
 from rnnscope.core.formats import load
 from rnnscope.core.memory import portions
+from rnnscope.core.reach import QUICK
 from rnnscope.figures.numbers import save_numbers
 from rnnscope.views.plot import Heatmap
 from rnnscope.views.reach import lag_words
@@ -130,3 +131,30 @@ def test_a_measurement_shows_progress_and_can_be_given_up(window, saved, qtbot, 
     window.session.measure_shown()
     qtbot.waitUntil(lambda: not window.session.busy, timeout=30_000)
     assert set(window.session.runs[0].reaches) == {"state_jacobian", "direct_weight"}
+
+
+def test_a_measure_that_is_pressed_is_taken_and_shown_in_curves_table_and_sentence(three, qtbot, drawn):
+    three.lags.buttons["connectivity"].click()
+    qtbot.waitUntil(lambda: not three.session.busy, timeout=60_000)
+    drawn()
+    assert all("connectivity" in run.reaches for run in three.session.shown)
+    titles = [panel.title for panel in three.views["reach"].canvas.plot.panels]
+    assert titles == ["share left of the past", "influence"]
+    assert [three.lags.table.item(r, 1).text() for r in range(8)].count("influence") == 3
+    three.lags.buttons["connectivity"].click()
+    drawn()
+    assert [panel.title for panel in three.views["reach"].canvas.plot.panels] == ["share left of the past"]
+    assert three.lags.table.rowCount() == 5
+    assert not three.session.busy, "nothing is measured again"
+
+
+def test_each_measure_has_a_button_that_says_what_it_means(window):
+    assert [button.text() for button in window.lags.buttons.values()] == [
+        "gradient",
+        "gates alone",
+        "influence",
+        "decoding",
+        "replacing",
+    ]
+    assert all(len(button.toolTip()) > 20 for button in window.lags.buttons.values())
+    assert [name for name, button in window.lags.buttons.items() if button.isChecked()] == list(QUICK)
