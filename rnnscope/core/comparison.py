@@ -206,7 +206,7 @@ def _joined(group: list[Compared]) -> Compared:
     first = group[0]
     shared = [name for name in first.reaches if all(name in model.reaches for model in group)]
     reaches = {name: Reach.joined([model.reaches[name] for model in group]) for name in shared}
-    return Compared(f"{first.cell}, {len(group)} seeds", first.cell, first.task, reaches, first.kind)
+    return Compared(f"{first.cell} × {len(group)} seeds", first.cell, first.task, reaches, first.kind)
 
 
 def _row(model: Compared, measure: str, reach: Reach) -> dict[str, object]:

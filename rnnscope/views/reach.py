@@ -23,7 +23,7 @@ MEASURES = {  # a word for each, what it says, and its unit or symbol
 LINEAR = frozenset({"decoding", "solved_length"})  # what lies between 0 and 1 and is no share of lag 0
 COLUMNS = 2  # panels side by side
 MEASURED_WITHOUT_TRAINING = tuple(MEASURES)[:-1]
-FITS = 0.9  # R^2 from which on a law is named
+FITS, SURE = 0.9, 0.9  # R^2, and share of resamples, from which on a law is named
 LEVELS = ((0.5, "50 %"), (0.01, "1 %"))
 
 
@@ -56,7 +56,8 @@ def _panel(subjects: Sequence[Subject], kinds: list[str]) -> Panel:
     x = Axis("lag", "time steps back", 0, max((mark.x[-1] for mark in marks), default=1))
     empty = "" if marks else "Measured when training ends." if subjects else "Open a model or press Train."
     if {*kinds} <= {*QUICK}:
-        title, symbol = "share left of the past", "gradient, gates alone dashed"
+        dashed = (f"{words_of(kind)}{' dashed' * n}" for n, kind in enumerate(kinds or QUICK))
+        title, symbol = "share left of the past", ", ".join(dashed)
     else:
         title, symbol = words_of(kinds[0]), MEASURES.get(kinds[0], ("", "", ""))[2]
     if {*kinds} <= LINEAR:
@@ -98,12 +99,14 @@ def _number(reach: Reach, lag: float | None) -> str:
 
 
 def law_words(reach: Reach) -> str:
-    """The law by which a curve falls, and in how many resamples: "power law, lag^-1.5 (96 %)"; or that none fits."""
+    """The law by which a curve falls, in how many resamples: "power law, lag^-1.5 (96 %)"; or that neither or either fits."""
     law = reach.law
     if law is None or min(law.rate, law.exponent) >= 0:
         return "–"
     if law.fit < FITS:
         return "neither law"
+    if law.share < SURE:
+        return f"either law ({100 * law.share:.0f} % {law.name})"
     how = f"e-fold in {-1 / law.rate:.3g} steps" if law.name == "exponential" else f"lag^{law.exponent:.2f}"
     return f"{law.name}, {how} ({100 * law.share:.0f} %)"
 

@@ -105,12 +105,12 @@ def test_models_that_differ_by_their_seed_alone_are_joined(make_model):
     models = {f"lstm {seed}": make_model("lstm", training={"seed": seed}, length=9) for seed in range(3)}
     comparison = compare(models | {"wider": make_model("lstm", units=5, length=9)})
     (kind,) = comparison.kinds
-    assert kind.name == "lstm, 3 seeds"
+    assert kind.name == "lstm × 3 seeds"
     curves = [comparison.models[n].reaches["direct_weight"].mean for n in range(3)]
     joined = kind.reaches["direct_weight"]
     np.testing.assert_allclose(joined.mean, np.exp(np.log(curves).mean(0)), rtol=1e-12)
     assert joined.curves.shape == (9, 3, SEQUENCES)
-    assert [entry["name"] for entry in json.loads(comparison.json())["kinds"]] == ["lstm, 3 seeds"]
+    assert [entry["name"] for entry in json.loads(comparison.json())["kinds"]] == ["lstm × 3 seeds"]
 
 
 def test_the_frames_hold_what_the_reaches_hold(make_model):
