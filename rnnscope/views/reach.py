@@ -99,7 +99,7 @@ def _number(reach: Reach, lag: float | None) -> str:
 
 
 def law_words(reach: Reach) -> str:
-    """The law by which a curve falls, in how many resamples: "power law, lag^-1.5 (96 %)"; or that neither or either fits."""
+    """The law by which a curve falls, in how many resamples: "power law, lag^-1.5 (96 %)"; or that none or either fits."""
     law = reach.law
     if law is None or min(law.rate, law.exponent) >= 0:
         return "–"
