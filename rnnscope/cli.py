@@ -342,6 +342,7 @@ def figure(
     unit: Annotated[int, typer.Option(help="Which unit, from 0.")] = 0,
     layer: Annotated[str, typer.Option(help="Which layer, by name; `rnnscope info FILE` lists them.")] = "",
     colour: Annotated[str, typer.Option("--signal", help="Which signal colours a tree.")] = "hidden",
+    output: Annotated[int | None, typer.Option(help="Which output the influence is on, from 0; by default all.")] = None,
 ) -> None:
     """Save one view of models of one task, side by side."""
     from rnnscope.core.settings import choose
@@ -351,7 +352,7 @@ def figure(
     choose(VIEWS, view, "--view")
     check(out, width, height, dpi)
     models = _load_all(files)
-    subjects, position = _subjects(models, view, time_step, sequence, unit)
+    subjects, position = _subjects(models, view, time_step, sequence, unit, output)
     if subjects[0].trace:
         _among("--layer", layer or subjects[0].trace.layer, {name for subject in subjects for name in subject.trace.layers})
         _among("--signal", colour, {name for subject in subjects for name in subject.trace.of_layer(layer).signals})
@@ -405,7 +406,9 @@ def telephone(
     _print_rows({one.name: f"{plain(one.shares[0])} and {plain(one.shares[-1])}" for one in sent})
 
 
-def _subjects(models: dict[str, Model], view: str, time_step: int | None, sequence: int, unit: int):
+def _subjects(
+    models: dict[str, Model], view: str, time_step: int | None, sequence: int, unit: int, output: int | None = None
+):
     """What the view draws, measured where it is "reach" and recorded otherwise, and the cursor."""
     from rnnscope.core.comparison import compare as measure
     from rnnscope.core.tasks.task import PROBE_SEQUENCES
@@ -424,9 +427,9 @@ def _subjects(models: dict[str, Model], view: str, time_step: int | None, sequen
     if view == "influence":
         from rnnscope.core.memory.influence import influence
 
-        found = [influence(model, model.task.probe(), sequence - 1, time_step or last) for model in models.values()]
+        found = [influence(model, model.task.probe(), sequence - 1, time_step or last, output) for model in models.values()]
         shown = [replace(subject, influence=taken) for subject, taken in zip(shown, found, strict=True)]
-    return shown, Position(time_step or last, sequence - 1, unit)
+    return shown, Position(time_step or last, sequence - 1, unit, output=output)
 
 
 def _within(option: str, value: int, low: int, high: int) -> None:

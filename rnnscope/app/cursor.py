@@ -15,7 +15,7 @@ class Cursor(QObject):
     """Where everybody looks. Setters clamp, compare, and only then tell.
 
     moved     the time step changed
-    chosen    the sequence, the unit, the layer or the signal changed
+    chosen    the sequence, the unit, the layer, the signal or the output changed
     zoomed    the visible span of time changed
     resized   the number of time steps, sequences or units, or the layers changed: each sequence has its own time steps
     """
@@ -69,15 +69,12 @@ class Cursor(QObject):
         self._keep_in_sight()
         self.moved.emit()
 
-    def choose(
-        self, sequence: int | None = None, unit: int | None = None, layer: str | None = None, signal: str | None = None
-    ) -> None:
-        """Look at another sequence, 0..B-1, unit, 0..H-1, layer, or signal of a tree's nodes."""
+    def choose(self, sequence: int | None = None, unit: int | None = None, **others: str | int | None) -> None:
+        """Look at another sequence, 0..B-1, or unit, 0..H-1; or at another layer, signal or output, as in Position."""
         here = self.position
         sequence = here.sequence if sequence is None else min(max(sequence, 0), self.sequences - 1)
         unit = here.unit if unit is None else min(max(unit, 0), self.units - 1)
-        layer, signal = here.layer if layer is None else layer, here.signal if signal is None else signal
-        there = Position(here.time_step, sequence, unit, layer, signal)
+        there = replace(here, sequence=sequence, unit=unit, **others)
         if there != here:
             before = self.time_steps
             self.position = there

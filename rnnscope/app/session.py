@@ -253,14 +253,13 @@ class Session(QObject):
     def _on_rest(self) -> None:
         here = self.cursor.position
         for run in self.shown:
-            taken = run.influence
-            if taken is None or (taken.sequence, taken.time_step) != (here.sequence, here.time_step):
+            of = (here.sequence, here.time_step, here.output)
+            if (taken := run.influence) is None or (taken.sequence, taken.time_step, taken.output) != of:
                 self._take_influence(run)
 
     def _take_influence(self, run: Run) -> None:
         if self._following:
-            here = self.cursor.position
-            self.worker.influence(run.identity, here.sequence, here.time_step)
+            self.worker.influence(run.identity, self.cursor.position)
 
     def _on_influenced(self, identity: int, influence: Influence) -> None:
         if run := self._by_identity(identity):

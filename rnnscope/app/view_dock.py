@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QAction
@@ -14,6 +15,7 @@ from rnnscope.app.draw_queue import DrawQueue
 from rnnscope.app.grip import Grip
 from rnnscope.app.scrolled import scrolled
 from rnnscope.app.theme import Theme
+from rnnscope.core.trace import Trace
 from rnnscope.views import DEPENDS, DRAWN_FROM, Plot, Subject, draw
 
 TITLES = {
@@ -46,6 +48,18 @@ LEAST_HEIGHT = {
 SCROLLED = frozenset({"saturation"})  # a row for each run, and no time axis that would have to stay in line with others
 
 
+def _signals(traces: Sequence[Trace]) -> list[tuple[str, str]]:
+    return [(name.replace("_", " "), name) for name in dict.fromkeys(name for trace in traces for name in trace.signals)]
+
+
+def _outputs(traces: Sequence[Trace]) -> list[tuple[str, int | None]]:
+    count = min((trace.outputs.shape[2] for trace in traces), default=0)
+    return [("all outputs", None), *((f"output {n}", n) for n in range(count))]
+
+
+CHOICES = {"signal": ("Colour the nodes by", _signals), "output": ("Influence on", _outputs)}  # of the position, by menu
+
+
 class ViewDock(QDockWidget):
     """Draws one view of the shown runs; while it is hidden it only remembers that it has to."""
 
@@ -75,10 +89,11 @@ class ViewDock(QDockWidget):
         export.triggered.connect(self._on_export)
         self._menu = QMenu(self)
         self._menu.addAction(export)
-        if "signal" in self._depends:
-            self._colours = self._menu.addMenu("Colour the nodes by")
-            self._colours.aboutToShow.connect(self._fill_colours)
-            self._colours.triggered.connect(self._on_colour)
+        self.choices: dict[str, QMenu] = {}
+        for field in (field for field in CHOICES if field in self._depends):
+            menu = self.choices[field] = self._menu.addMenu(CHOICES[field][0])
+            menu.aboutToShow.connect(partial(self._fill, menu, field))
+            menu.triggered.connect(partial(self._on_choice, field))
         self.seen = False  # not behind another dock's tab: for Qt that one is visible, too
         self.canvas.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
         self.canvas.scene().sigMouseClicked.connect(self._on_clicked)
@@ -129,17 +144,17 @@ class ViewDock(QDockWidget):
             self.canvas.follow()
         self.ask()
 
-    def _fill_colours(self) -> None:
+    def _fill(self, menu: QMenu, field: str) -> None:
         here = self.cursor.position
-        self._colours.clear()
-        for name in dict.fromkeys(name for subject in self._subjects() for name in subject.at(here.layer).trace.signals):
-            action = self._colours.addAction(name.replace("_", " "))
-            action.setData(name)
+        menu.clear()
+        for words, value in CHOICES[field][1]([subject.at(here.layer).trace for subject in self._subjects()]):
+            action = menu.addAction(words)
+            action.setData(value)
             action.setCheckable(True)
-            action.setChecked(name == here.signal)
+            action.setChecked(value == getattr(here, field))
 
-    def _on_colour(self, action: QAction) -> None:
-        self.cursor.choose(signal=action.data())
+    def _on_choice(self, field: str, action: QAction) -> None:
+        self.cursor.choose(**{field: action.data()})
 
     def _on_visible(self, visible: bool) -> None:
         self.seen = visible

@@ -19,6 +19,7 @@ from rnnscope.app.catalogue import Catalogue
 from rnnscope.app.jobs import Arrival, Cancelled, GaveWay, Held, Job, Ongoing, Refused
 from rnnscope.app.mailbox import Frame, Mailbox
 from rnnscope.views.plot import Plot
+from rnnscope.views.subject import Position
 
 NO_RUN = 0  # of a job that belongs to none
 LEAST_PERIOD = 0.05  # seconds between frames
@@ -88,9 +89,9 @@ class Worker(QThread):
         """Measure how far back a model reaches."""
         self._ask(run, lambda: self._measure(run, measures), patient=True)
 
-    def influence(self, run: int, sequence: int, time_step: int) -> None:
-        """Find what mattered to the output at a time step, from 1, of a sequence of the probe."""
-        self._ask(run, lambda: self._influence(run, sequence, time_step))
+    def influence(self, run: int, position: Position) -> None:
+        """Find what mattered to an output at a position in the probe."""
+        self._ask(run, lambda: self._influence(run, position))
 
     def cancel(self) -> None:
         """Give up the measurement under way."""
@@ -317,13 +318,13 @@ class Worker(QThread):
             raise Refused(str(error)) from None
         self.measured.emit(run, measured)
 
-    def _influence(self, run: int, sequence: int, time_step: int) -> None:
+    def _influence(self, run: int, position: Position) -> None:
         from rnnscope.core.memory.influence import influence
 
         if run in self._held:
-            model = self._held[run].model
+            model, here = self._held[run].model, (position.sequence, position.time_step, position.output)
             try:
-                self.influenced.emit(run, influence(model, model.task.probe(), sequence, time_step))
+                self.influenced.emit(run, influence(model, model.task.probe(), *here))
             except ValueError as error:
                 raise Refused(str(error)) from None
 

@@ -154,11 +154,13 @@ class Trace:
 class Influence:
     """How much the output at a time step, from 1, depends on each input of its sequence, from 0.
 
-    values  (T,): norm of the gradient of all outputs there with respect to each input; NaN behind the end
+    output  which, from 0; None for all
+    values  (T,): norm of the gradient of the output there with respect to each input; NaN behind the end
     """
 
     time_step: int
     sequence: int
+    output: int | None
     values: Array
 
     def __post_init__(self):

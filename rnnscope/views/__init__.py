@@ -53,7 +53,7 @@ DEPENDS: dict[str, tuple[str, ...]] = {
     "saturation": ("unit", "layer"),
     "depth": ("sequence",),
     "tree": ("time_step", "sequence", "unit", "layer", "signal"),
-    "influence": ("sequence",),
+    "influence": ("sequence", "output"),
     "loss": (),
     "reach": (),
 }

@@ -27,15 +27,17 @@ def _panel(subject: Subject, position: Position, x: Axis, y: Axis) -> Panel:
     if not _fits(subject, position):
         return Panel("influence of each input", x, y, (), "", subject.name, empty=WAITING)
     taken = subject.influence
-    name = f"on the output at t = {taken.time_step}"
+    which = "the output" if taken.output is None else f"output {taken.output}"
+    name = f"on {which} at t = {taken.time_step}"
     x_of = time_steps(subject.trace)
     mark = Lines(x_of, _curve(taken.values[: len(x_of)])[None], (name,), (subject.style,))
     return Panel(f"influence {name}", x, y, (mark,), "|dy/dx|", subject.name)
 
 
 def _fits(subject: Subject, position: Position) -> bool:
-    """Whether what was taken last belongs to this sequence; of another time step it stays until the new one is there."""
-    return subject.influence is not None and subject.influence.sequence == position.sequence
+    """Whether what was taken last is of this sequence and output; of another time step it stays for a moment."""
+    taken = subject.influence
+    return taken is not None and (taken.sequence, taken.output) == (position.sequence, position.output)
 
 
 def _curve(values: np.ndarray) -> np.ndarray:

@@ -19,6 +19,7 @@ class Position:
 
     layer   whose signals are drawn; a run that has no such layer shows its first
     signal  what colours the nodes of a tree; the hidden state where a cell has no such signal
+    output  which output the influence of inputs is on, from 0; None for all of them
     """
 
     time_step: int = 1
@@ -26,6 +27,7 @@ class Position:
     unit: int = 0
     layer: str = ""
     signal: str = "hidden"
+    output: int | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -62,4 +62,21 @@ def test_moving_fast_asks_once_the_cursor_rests(looked_at, qtbot, monkeypatch):
     for time_step in range(1, 10):
         looked_at.session.cursor.move(time_step)
     taken(looked_at, qtbot)
-    assert [where[1:] for where in asked] == [(0, 9), (0, 9)]
+    assert [(where.sequence, where.time_step) for _, where in asked] == [(0, 9), (0, 9)]
+
+
+def test_the_menu_chooses_the_output(window, loaded, saved, qtbot):
+    loaded(saved("gru", "length"))
+    dock = window.views["influence"]
+    window.docks["influence"].show()
+    window.docks["influence"].raise_()
+    whole = taken(window, qtbot)[0]
+    menu = dock.choices["output"]
+    menu.aboutToShow.emit()
+    assert [(action.text(), action.isChecked()) for action in menu.actions()] == [
+        ("all outputs", True),
+        ("output 0", False),
+    ]
+    menu.actions()[1].trigger()
+    qtbot.waitUntil(lambda: window.session.current.influence.output == 0, timeout=10_000)
+    np.testing.assert_allclose(window.session.current.influence.values, whole.values, rtol=1e-5)

@@ -22,8 +22,10 @@ def train(window, qtbot, **values):
 
 
 def there(window):
-    """Views of only some networks that are in the window, and the one in front."""
-    return {name for name in HAS if not window.docks[name].isHidden()}, {name for name in HAS if window.views[name].seen}
+    """Views of only some networks that are in the window, and the one in front. Influence every network has."""
+    assert not window.docks["influence"].isHidden()
+    shown = {name for name in HAS if not window.docks[name].isHidden()} - {"influence"}
+    return shown, {name for name in HAS if window.views[name].seen}
 
 
 @pytest.mark.parametrize(
@@ -43,12 +45,12 @@ def test_views_come_with_the_network_that_has_them(window, qtbot, values, named,
     run = train(window, qtbot, **values)
     shown, seen = there(window)
     assert shown >= named
-    assert shown == {name for name, has in HAS.items() if has(run.trace)}
+    assert shown | {"influence"} == {name for name, has in HAS.items() if has(run.trace)}
     assert seen == front
-    for name in shown:
+    for name in (*shown, "influence"):
         window.docks[name].raise_()
         qtbot.waitUntil(lambda name=name: window.views[name].seen and window.views[name].canvas.plot is not None)
-        assert any(panel.marks for panel in window.views[name].canvas.plot.panels), name
+        qtbot.waitUntil(lambda name=name: any(panel.marks for panel in window.views[name].canvas.plot.panels))
 
 
 def test_views_go_with_the_last_run_that_has_them_and_what_was_shut_stays_shut(window, qtbot):
@@ -108,7 +110,7 @@ def test_a_tree_is_coloured_by_the_signal_that_is_chosen(window, qtbot):
     train(window, qtbot, cell="lstm", network="tree_lstm", task="nested_lists")
     dock = window.views["tree"]
     qtbot.waitUntil(lambda: dock.canvas.plot is not None)
-    menu = dock._colours
+    menu = dock.choices["signal"]
     menu.aboutToShow.emit()
     next(action for action in menu.actions() if action.data() == "forget_gate").trigger()
     assert window.session.cursor.position.signal == "forget_gate"

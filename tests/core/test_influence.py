@@ -39,3 +39,12 @@ def test_behind_the_end_the_last_time_step_is_meant(make_model):
     here, beyond = (influence(model, batch, shortest, t) for t in (last, last + 1))
     assert here.time_step == beyond.time_step == last
     np.testing.assert_array_equal(here.values, beyond.values)
+
+
+def test_of_one_output_and_all_together(make_model):
+    model = make_model("lstm", "reber", 5, torch.float64)
+    batch, outputs = model.task.probe().first(2), model.readout.out_features
+    each = [influence(model, batch, 1, 6, n).values for n in range(outputs)]
+    np.testing.assert_allclose(influence(model, batch, 1, 6).values ** 2, np.square(each).sum(0), rtol=1e-5)
+    with pytest.raises(ValueError, match=f"unit: expected 0 to {outputs - 1}, got {outputs}"):
+        influence(model, batch, 1, 6, outputs)

@@ -125,7 +125,7 @@ def _make_runs(steps=7, lengths=(7, 5), units=3):
         "static": {"attended": Attended(weights[:1] / weights[:1].sum(1, keepdims=True), np.array(lengths) - 1)},
     }
     common = {"steps": steps, "lengths": lengths, "batch": batch, "units": units}
-    mattered = Influence(3, 0, np.where(np.arange(steps) < lengths[0], 0.1 + random.random(steps), np.nan))
+    mattered = Influence(3, 0, None, np.where(np.arange(steps) < lengths[0], 0.1 + random.random(steps), np.nan))
     facts = {"history": [3, 2, 1], "reaches": {"state_jacobian": _make_reach()}, "influence": mattered}
     return {
         kind: _make_subject(kind, again=n, seed=n, channels=_channels(more), **facts, **common, **more)

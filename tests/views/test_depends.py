@@ -16,6 +16,7 @@ ELSEWHERE = {
     "unit": (2,),
     "layer": ("layer 2", "backward 2"),
     "signal": ("forget_gate",),
+    "output": (0,),
 }
 
 

@@ -10,14 +10,15 @@ from rnnscope.core.tasks import Batch
 from rnnscope.core.trace import Influence
 
 
-def influence(model: Model, batch: Batch, sequence: int, time_step: int) -> Influence:
-    """Norm of the gradient of all outputs at a time step, from 1, with respect to each input of a sequence, from 0.
+def influence(model: Model, batch: Batch, sequence: int, time_step: int, output: int | None = None) -> Influence:
+    """Norm of the gradient of an output, by default of all, at a time step, from 1, with respect to each input.
 
-    Behind the end of the sequence its last time step is meant. Raises ValueError where states or gradients overflow.
+    Behind the end of the sequence its last time step is meant. Sequences and outputs count from 0. Raises ValueError for an
+    output that is not there, and where states or gradients overflow.
     """
     time_step = min(time_step, int(batch.lengths[sequence]))
     inputs, layout, _ = sequences_for(model, batch.inputs, **vars(batch.layout))
     one = slice(sequence, sequence + 1)
     with flushed():
-        values = connections(model, inputs[:, one], layout.part(one), time_step - 1)
-    return Influence(time_step, sequence, values[:, 0])
+        values = connections(model, inputs[:, one], layout.part(one), time_step - 1, output)
+    return Influence(time_step, sequence, output, values[:, 0])
