@@ -228,6 +228,7 @@ class MainWindow(QMainWindow):
         compare = bar.addMenu("Compare")
         self._action(compare, "Show all runs of this task", self.session.show_all_of_task)
         self._action(compare, "Show the current run alone", self.session.show_alone)
+        self._action(compare, "Match the parameters of the current run", self.panel.match_parameters)
         self._action(compare, "Measure how far back", self.session.measure_shown, "Ctrl+M")
         helps = bar.addMenu("Help")
         self._action(helps, "Keys and mouse", self._on_keys, QKeySequence.StandardKey.HelpContents)

@@ -102,6 +102,25 @@ class SetupPanel(QWidget):
         if self.form and not self.form.problem:
             self.session.train_on(self.form.training())
 
+    def match_parameters(self) -> None:
+        """Set the units so that the model in the form has about as many parameters as the current run."""
+        run = self.session.current
+        if not run or not self.form or self.form.problem:
+            return
+        from rnnscope.core.settings import SettingsError
+        from rnnscope.core.widths import parameters_of, units_for
+
+        wanted, here = parameters_of(run.configuration), self.form.configuration()
+        try:
+            units = units_for(here, wanted)
+        except SettingsError as error:
+            self.session.told.emit(str(error), "")
+            return
+        matched = here.model_copy(update={"units": units})
+        self.form.show_configuration(matched)
+        count = parameters_of(matched)
+        self.session.told.emit(f"{units} units: {count:,} parameters, nearest to the {wanted:,} of {run.name}", "")
+
     def _buttons(self) -> QHBoxLayout:
         row = QHBoxLayout()
         row.setSpacing(4)

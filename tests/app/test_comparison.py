@@ -10,6 +10,7 @@ from rnnscope.core.comparison import SEQUENCES, compare
 from rnnscope.core.formats import load
 from rnnscope.core.memory import portions
 from rnnscope.core.reach import QUICK
+from rnnscope.core.widths import parameters_of
 from rnnscope.figures.numbers import save_numbers
 from rnnscope.views.plot import Heatmap
 from rnnscope.views.reach import lag_words
@@ -158,3 +159,18 @@ def test_each_measure_has_a_button_that_says_what_it_means(window):
     ]
     assert all(len(button.toolTip()) > 20 for button in window.lags.buttons.values())
     assert [name for name, button in window.lags.buttons.items() if button.isChecked()] == list(QUICK)
+
+
+def test_the_form_can_match_the_parameters_of_the_current_run(window, loaded, saved):
+    loaded(saved("lstm", units=20))
+    told = []
+    window.session.told.connect(lambda text, _: told.append(text))
+    form = window.panel.form
+    form.cell.setCurrentIndex(form.cell.findData("elman"))
+    window.panel.match_parameters()
+    made = form.configuration()
+    wanted = parameters_of(window.session.current.configuration)
+    counts = [parameters_of(made.model_copy(update={"units": made.units + by})) for by in (-1, 0, 1)]
+    assert made.cell == "elman"
+    assert abs(counts[1] - wanted) == min(abs(count - wanted) for count in counts)
+    assert told[-1] == f"{made.units} units: {counts[1]:,} parameters, nearest to the {wanted:,} of lstm"
