@@ -1,5 +1,7 @@
 """Linear probes on states of which it is known what can be read from them."""
 
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -144,7 +146,7 @@ def test_the_backward_direction_reads_from_the_other_end(make_model):
 
 
 def test_every_network_is_read(case, monkeypatch):
-    monkeypatch.setattr("rnnscope.core.memory.decoding.SHUFFLES", 10)
+    monkeypatch.setattr(sys.modules["rnnscope.core.memory.decoding"], "SHUFFLES", 10)
     model, batch = case.model(), case.batch(20)
     inputs, layout = prepared(model, batch.inputs, **vars(batch.layout))
     before = inputs.clone()

@@ -1,14 +1,17 @@
 """The solved length where a task is surely solved, surely not, or solved up to a known length."""
 
+import sys
+
 import numpy as np
 import pytest
 
 from rnnscope.core.evaluation import score
-from rnnscope.core.memory import solved_length as module
 from rnnscope.core.memory.solved_length import solved_length
 from rnnscope.core.sequences import sequences_for
 from rnnscope.core.settings import SettingsError
 from rnnscope.core.training import Diverged, train
+
+module = sys.modules["rnnscope.core.memory.solved_length"]
 
 
 @pytest.fixture
