@@ -427,6 +427,8 @@ def _subjects(
     if view == "influence":
         from rnnscope.core.memory.influence import influence
 
+        if output is not None:
+            _within("--output", output, 0, min(model.readout.out_features for model in models.values()) - 1)
         found = [influence(model, model.task.probe(), sequence - 1, time_step or last, output) for model in models.values()]
         shown = [replace(subject, influence=taken) for subject, taken in zip(shown, found, strict=True)]
     return shown, Position(time_step or last, sequence - 1, unit, output=output)
