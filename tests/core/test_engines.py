@@ -108,14 +108,18 @@ def test_five_thousand_time_steps_in_chunks(name, monkeypatch):
     assert_same(cell, "fused", 41, 3)
 
 
+@pytest.mark.parametrize("engine", ["fused", "checkpointed"])
 @pytest.mark.parametrize("name", EMITTED)
-def test_rows_shared_out_among_threads_and_twice_the_same_bits(name):
+def test_sequences_shared_out_among_threads_and_twice_the_same_bits(name, engine, monkeypatch):
     cell, threads = drawn(name), torch.get_num_threads()
     prepare(cell, torch.float32, wait=True)
+    monkeypatch.setattr(sys.modules["rnnscope.core.engines.fused"], "WORTH", 1)
+    monkeypatch.setattr(sys.modules["rnnscope.core.engines.fused"], "CHUNK", 500)
+    monkeypatch.setattr(sys.modules["rnnscope.core.engines.fused"], "KEPT", 0)
     try:
-        torch.set_num_threads(2)
-        assert_same(cell, "fused", 12, 19)
-        once, again = outcome("fused", cell, 12, 19), outcome("fused", cell, 12, 19)
+        torch.set_num_threads(3)
+        assert_same(cell, engine, 12, 19, record=engine == "fused")
+        once, again = outcome(engine, cell, 12, 19, record=False), outcome(engine, cell, 12, 19, record=False)
     finally:
         torch.set_num_threads(threads)
     for one, other in zip([*once[0].values(), *once[2]], [*again[0].values(), *again[2]], strict=True):

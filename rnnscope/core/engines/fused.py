@@ -13,7 +13,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from itertools import pairwise
 from types import ModuleType
 
@@ -30,7 +30,7 @@ from rnnscope.core.engines.reference import NORMS, Unrolled, unroll
 
 CHUNK = 2**20  # preactivations that are made at once: 4 MB, which stays in the cache
 KEPT = 2**23  # preactivations that are kept for the way back if a run has no more: 32 MB
-ROWS = 8  # sequences that a thread must have to be worth starting
+WORTH = 2**11  # states at a time step, sequences times units, that a thread must have to be worth starting
 _NONE = np.zeros((1, 1, 1))
 
 
@@ -92,23 +92,17 @@ class _Loop(torch.autograd.Function):
     def forward(ctx, plan, gauge, inputs, weight_x, weight_h, bias, vectors, *rest):
         """All time steps, chunk by chunk; `rest` is the state before, then what is below."""
         cell, (steps, batch) = plan.cell, inputs.shape[:2]
-        chunks = _Chunks(plan, inputs, weight_x, weight_h, bias, vectors, rest, keep=any(ctx.needs_input_grad))
-        states, between = chunks.room(chunks.steps if plan.checkpoint else steps, 1), []
+        given = plan, inputs, weight_x, weight_h, bias, vectors, rest
+        shares = [_Chunks(*given, *rows, keep=any(ctx.needs_input_grad)) for rows in _rows(batch, cell.units)]
+        states = shares[0].room(shares[0].steps if plan.checkpoint else steps, 1)
         for state, before in zip(states, rest, strict=False):
             state[0] = before
         found = [blank(inputs, steps, batch, cell.units) for _ in plan.wanted if plan.checkpoint]
         signals = [blank(inputs, steps, batch, cell.units) for _ in plan.kernel.SIGNALS if plan.record]
-        for begin, end in chunks.spans():
-            if plan.checkpoint:
-                between.append(torch.stack([state[0] for state in states]))
-            chunks.advance(begin, end, states, signals)
-            if plan.checkpoint:
-                for name, whole in zip(plan.wanted, found, strict=True):
-                    whole[begin:end] = states[cell.states.index(name)][1 : end - begin + 1]
-                for state in states:
-                    state[0] = state[end - begin]
-        ctx.plan, ctx.gates, ctx.rest = plan, chunks.kept, len(rest)
-        ctx.save_for_backward(inputs, weight_x, weight_h, bias, vectors, *rest, *(between if plan.checkpoint else states))
+        between = _each(lambda chunks: chunks.forward(states, found, signals), shares)
+        ctx.plan, ctx.gates, ctx.rest = plan, [chunks.kept for chunks in shares], len(rest)
+        ctx.rows, ctx.between = [chunks.rows for chunks in shares], between
+        ctx.save_for_backward(inputs, weight_x, weight_h, bias, vectors, *rest, *(() if plan.checkpoint else states))
         ctx.set_materialize_grads(False)
         ctx.mark_non_differentiable(*signals)
         if not plan.checkpoint:
@@ -119,101 +113,131 @@ class _Loop(torch.autograd.Function):
     @once_differentiable
     def backward(ctx, *gradients):
         """Gradients of everything that `forward` took, from those of the states, the newest chunk first."""
-        plan, cell, kernel = ctx.plan, ctx.plan.cell, ctx.plan.kernel
+        plan, cell = ctx.plan, ctx.plan.cell
         inputs, weight_x, weight_h, bias, vectors, *others = ctx.saved_tensors
         rest, saved = others[: ctx.rest], others[ctx.rest :]
-        chunks = _Chunks(plan, inputs, weight_x, weight_h, bias, vectors, rest, keep=False)
-        made, ctx.gates = ctx.gates, None  # the way back overwrites them
-        states = chunks.room(chunks.steps, 1) if plan.checkpoint else saved
+        made, ctx.gates = ctx.gates, [None for _ in ctx.rows]  # the way back overwrites them
+        given = plan, inputs, weight_x, weight_h, bias, vectors, rest
+        shares = [_Chunks(*given, *rows, keep=False) for rows in ctx.rows]
+        states = shares[0].room(shares[0].steps, 1) if plan.checkpoint else saved
         to_x = torch.empty_like(inputs) if ctx.needs_input_grad[2] else None
-        to_weight_x, to_weight_h, to_bias = (torch.zeros_like(value) for value in (weight_x, weight_h, bias))
         to_lower = [blank(inputs, *inputs.shape[:2], cell.units) for _ in cell.lower]
-        adjoints = chunks.room(chunks.steps)
+        adjoints = shares[0].room(shares[0].steps)
         carried = [torch.zeros_like(before, memory_format=torch.contiguous_format) for before in rest[: len(adjoints)]]
         back, sums = torch.zeros_like(carried[0]), inputs.new_zeros(inputs.shape[1], len(vectors), cell.units)
         norms = (
             inputs.new_empty(*inputs.shape[:2], 1 + len(states), dtype=torch.float64) if ctx.needs_input_grad[1] else None
         )
-        given = dict(zip(plan.wanted, gradients, strict=False))
-        fixed = [weight_h.contiguous().numpy(), *chunks.given, _arrays(to_lower)]
-        loose = [_arrays(adjoints), _arrays(carried), back.numpy(), sums.numpy()]
-        for n, (begin, end) in reversed(list(enumerate(chunks.spans()))):
-            for name, adjoint in zip(cell.states, adjoints, strict=True):
-                part = adjoint[: end - begin]
-                part.zero_() if given.get(name) is None else part.copy_(given[name][begin:end])
-            if plan.checkpoint:
-                for state, before in zip(states, saved[n], strict=True):
-                    state[0] = before
-                chunks.advance(begin, end, states, [])
-            place = 0 if plan.checkpoint else begin
-            before = states[0][place : place + end - begin].flatten(0, 1)
-            if made is None:
-                gates = chunks.gates(end - begin) if plan.checkpoint else chunks.again(begin, end, before)
-            else:
-                gates = made[begin:end]
-            arrays = [gates.numpy(), chunks.row, *fixed, _arrays(states), *loose]
-            if norms is None:
-                _in_rows(partial(kernel.backward, *arrays, _NONE, begin, place), inputs.shape[1])
-            else:
-                _in_rows(partial(kernel.gauged, *arrays, norms.numpy(), begin, place), inputs.shape[1])
-            columns, part = gates.flatten(0, 1), inputs[begin:end].flatten(0, 1)
-            by_x, by_h = columns[:, : cell.last_x], columns[:, cell.first_h :]
-            to_weight_x.addmm_(by_x.t(), part)
-            to_weight_h.addmm_(by_h.t(), before)
-            to_bias += columns.sum(0)
-            if to_x is not None:
-                torch.mm(by_x, weight_x, out=to_x[begin:end].view(-1, inputs.shape[2]))
+        loose = adjoints, carried, back, sums, norms
+        of_states = dict(zip(plan.wanted, gradients, strict=False))
+
+        def work(share: tuple) -> tuple[Tensor, ...]:
+            chunks, kept, between = share
+            return chunks.backward(of_states, states, kept, between, to_x, to_lower, *loose)
+
+        found = _each(work, list(zip(shares, made, ctx.between, strict=True)))
+        to_weights = [sum(more, first) for first, *more in zip(*found, strict=True)]
         carried[0] += back
-        return None, norms, to_x, to_weight_x, to_weight_h, to_bias, sums.sum(0), *carried, *to_lower
+        return None, norms, to_x, *to_weights, sums.sum(0), *carried, *to_lower
 
 
 class _Chunks:
-    """How many time steps are done at once, and the preactivations that are made of all of them: (C, B, gates fed * H)."""
+    """The way of some sequences, first..last, there and back, by chunks of time steps: what one thread does.
 
-    def __init__(self, plan: _Plan, inputs, weight_x, weight_h, bias, vectors, rest: Sequence[Tensor], keep: bool):
-        cell, (steps, batch) = plan.cell, inputs.shape[:2]
-        self.plan, self.inputs = plan, inputs
+    The preactivations of a chunk, (C, last - first, gates fed * H), are its own; other arrays are those of all sequences.
+    """
+
+    def __init__(self, plan, inputs, weight_x, weight_h, bias, vectors, rest, first: int, last: int, keep: bool):
+        cell, steps = plan.cell, len(inputs)
+        self.plan, self.inputs, self.rows = plan, inputs, (first, last)
+        batch = last - first
         length = max(1, CHUNK // max(1, batch * cell.columns))
         self.steps = min(steps, max(length, math.isqrt(steps)) if plan.checkpoint else length)
-        self.weight_x, self.weight_h, self.bias = weight_x.detach().t(), weight_h.detach().t(), bias.detach()
-        self.weight = self.weight_h.contiguous().numpy()
+        self.weight_x, self.weight_h, self.bias = weight_x.detach(), weight_h.detach().contiguous(), bias.detach()
+        self.there = self.weight_h.t().contiguous().numpy()
         self.given = vectors.detach().numpy(), _arrays([x.contiguous() for x in rest[len(cell.states) :]])
         keep = keep and not plan.checkpoint and steps * batch * cell.columns <= KEPT
         self.kept = blank(inputs, steps, batch, cell.columns) if keep else None
         self._gates = blank(inputs, 0 if keep else self.steps, batch, cell.columns)
-        self.row = np.empty((batch, weight_h.shape[0]), self.weight.dtype)
+        self.row = np.empty((inputs.shape[1], weight_h.shape[0]), self.there.dtype)
 
     def room(self, steps: int, more: int = 0) -> list[Tensor]:
         """Room for every state at so many time steps: (steps + more, B, H) each."""
         return [blank(self.inputs, steps + more, self.inputs.shape[1], self.plan.cell.units) for _ in self.plan.cell.states]
 
+    def forward(self, states: Sequence[Tensor], found: Sequence[Tensor], signals: Sequence[Tensor]) -> list[Tensor]:
+        """Fill the states and signals; checkpointed, fill `found` instead and return the states before each chunk."""
+        checkpoint, names, between = self.plan.checkpoint, self.plan.cell.states, []
+        for begin, end in self.spans():
+            if checkpoint:
+                between.append(torch.stack([self.of(state[0]) for state in states]))
+            self.advance(begin, end, states, signals)
+            if checkpoint:
+                for name, whole in zip(self.plan.wanted, found, strict=True):
+                    self.of(whole[begin:end], 1).copy_(self.of(states[names.index(name)][1 : end - begin + 1], 1))
+                for state in states:
+                    self.of(state[0]).copy_(self.of(state[end - begin]))
+        return between
+
+    def backward(self, given, states, made, between, to_x, to_lower, adjoints, carried, back, sums, norms):
+        """Gradients of the weights by x and h and of the bias; those of the rest are filled in."""
+        cell, kernel = self.plan.cell, self.plan.kernel
+        to_weight_x, to_weight_h, to_bias = (torch.zeros_like(x) for x in (self.weight_x, self.weight_h, self.bias))
+        fixed = [self.weight_h.numpy(), *self.given, _arrays(to_lower)]
+        loose = [_arrays(adjoints), _arrays(carried), back.numpy(), sums.numpy()]
+        run, gauge = (kernel.backward, _NONE) if norms is None else (kernel.gauged, norms.numpy())
+        for n, (begin, end) in reversed(list(enumerate(self.spans()))):
+            for name, adjoint in zip(cell.states, adjoints, strict=True):
+                part = self.of(adjoint[: end - begin], 1)
+                part.zero_() if given.get(name) is None else part.copy_(self.of(given[name][begin:end], 1))
+            if self.plan.checkpoint:
+                for state, before in zip(states, between[n], strict=True):
+                    self.of(state[0]).copy_(before)
+                self.advance(begin, end, states, [])
+            place = 0 if self.plan.checkpoint else begin
+            before = self.of(states[0][place : place + end - begin], 1).flatten(0, 1)
+            if made is None:
+                gates = self._gates[: end - begin] if self.plan.checkpoint else self.again(begin, end, before)
+            else:
+                gates = made[begin:end]
+            run(gates.numpy(), self.row, *fixed, _arrays(states), *loose, gauge, begin, place, self.rows[0], *self.rows)
+            columns, part = gates.flatten(0, 1), self.of(self.inputs[begin:end], 1).flatten(0, 1)
+            by_x, by_h = columns[:, : cell.last_x], columns[:, cell.first_h :]
+            to_weight_x.addmm_(by_x.t(), part)
+            to_weight_h.addmm_(by_h.t(), before)
+            to_bias += columns.sum(0)
+            if to_x is not None:
+                self.of(to_x[begin:end], 1).copy_(torch.mm(by_x, self.weight_x).view(end - begin, -1, to_x.shape[2]))
+        return to_weight_x, to_weight_h, to_bias
+
+    def of(self, values: Tensor, axis: int = 0) -> Tensor:
+        """The part of these sequences."""
+        first, last = self.rows
+        return values.narrow(axis, first, last - first)
+
     def spans(self) -> Iterator[tuple[int, int]]:
         """First and last time step + 1 of each chunk."""
-        edges = range(0, self.inputs.shape[0], self.steps)
-        return ((begin, min(begin + self.steps, self.inputs.shape[0])) for begin in edges)
-
-    def gates(self, length: int) -> Tensor:
-        """The buffer of a chunk."""
-        return self._gates[:length]
+        edges = range(0, len(self.inputs), self.steps)
+        return ((begin, min(begin + self.steps, len(self.inputs))) for begin in edges)
 
     def advance(self, begin: int, end: int, states: Sequence[Tensor], signals: Sequence[Tensor]) -> None:
         """Run the cell over a chunk, from the states before it on."""
-        gates = self._of_x(begin, end, self.gates(end - begin) if self.kept is None else self.kept[begin:end])
+        gates = self._of_x(begin, end, self._gates[: end - begin] if self.kept is None else self.kept[begin:end])
         kernel = self.plan.kernel.traced if signals else self.plan.kernel.forward
-        arrays = (gates.numpy(), self.row, self.weight, *self.given, _arrays(states), _arrays(signals))
-        place = 0 if self.plan.checkpoint else begin
-        _in_rows(partial(kernel, *arrays, begin, place), self.inputs.shape[1])
+        arrays = (gates.numpy(), self.row, self.there, *self.given, _arrays(states), _arrays(signals))
+        kernel(*arrays, begin, 0 if self.plan.checkpoint else begin, self.rows[0], *self.rows)
 
     def again(self, begin: int, end: int, before: Tensor) -> Tensor:
         """The preactivations of a chunk, from its inputs and the hidden states before each time step, (C B, H)."""
-        gates = self._of_x(begin, end, self.gates(end - begin))
-        gates.flatten(0, 1)[:, self.plan.cell.first_h :].addmm_(before, self.weight_h)
+        gates = self._of_x(begin, end, self._gates[: end - begin])
+        gates.flatten(0, 1)[:, self.plan.cell.first_h :].addmm_(before, self.weight_h.t())
         return gates
 
     def _of_x(self, begin: int, end: int, gates: Tensor) -> Tensor:
         """Fill in what the inputs and the biases give."""
         edge, columns = self.plan.cell.last_x, gates.flatten(0, 1)
-        torch.addmm(self.bias[:edge], self.inputs[begin:end].flatten(0, 1), self.weight_x, out=columns[:, :edge])
+        inputs = self.of(self.inputs[begin:end], 1).flatten(0, 1)
+        torch.addmm(self.bias[:edge], inputs, self.weight_x.t(), out=columns[:, :edge])
         columns[:, edge:] = self.bias[edge:]
         return gates
 
@@ -222,17 +246,24 @@ def _arrays(tensors: Sequence[Tensor]) -> tuple[np.ndarray, ...]:
     return tuple(tensor.detach().numpy() for tensor in tensors)
 
 
-def _in_rows(work: Callable[[int, int], None], batch: int) -> None:
-    """Do `work(first, last)` for all sequences, shared out among as many threads as torch has."""
-    threads = max(1, min(torch.get_num_threads(), batch // ROWS))
-    if threads == 1:
-        work(0, batch)
-        return
-    edges = [batch * n // threads for n in range(threads + 1)]
-    for done in [_pool(threads).submit(work, first, last) for first, last in pairwise(edges)]:
-        done.result()
+def _rows(batch: int, units: int) -> list[tuple[int, int]]:
+    """First and last sequence + 1 of each share: as many as torch has threads, if each is worth one."""
+    shares = max(1, min(torch.get_num_threads(), batch, batch * units // WORTH))
+    return list(pairwise(batch * n // shares for n in range(shares + 1)))
+
+
+def _each(work: Callable, shares: Sequence) -> list:
+    """What `work` gives for each share, all at once: in a thread of its own, which does its products alone."""
+    if len(shares) == 1:
+        return [work(shares[0])]
+    return list(_pool(len(shares)).map(torch.no_grad()(work), shares))
 
 
 @cache
 def _pool(threads: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(threads, "rnnscope-fused", torch.set_flush_denormal, (True,))
+    return ThreadPoolExecutor(threads, "rnnscope-fused", _alone)
+
+
+def _alone() -> None:
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)

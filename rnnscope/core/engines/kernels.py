@@ -42,10 +42,12 @@ def squared(values):
 
 FORWARD = '''
 @njit(**KERNEL)
-def {name}(gates, row, weight, constants, lower, states, signals, begin, place, first, last):
+def {name}(gates, row, weight, constants, lower, states, signals, begin, place, offset, first, last):
     """States after each time step of the chunk from `begin` on, for sequences first..last: states[place] is given.
 
-    `gates` holds what the inputs and the biases give, and gets what the states before give on top of it.
+    `gates` holds what the inputs and the biases give, and gets what the states before give on top of it; its rows are
+    those from `offset` on, which is `first`; but knowing that, LLVM would compare blocks of sequences where rows do
+    not overlap, and run the slow loop.
     """
     steps, units = gates.shape[0], states[0].shape[2]
     for t in range(steps):
@@ -63,7 +65,8 @@ def {name}(gates, row, weight, constants, lower, states, signals, begin, place, 
 BACKWARD = '''
 @njit(**KERNEL)
 def {name}(
-    gates, row, weight, constants, lower, to_lower, states, adjoints, carried, back, sums, gauge, begin, place, first, last
+    gates, row, weight, constants, lower, to_lower, states, adjoints, carried, back, sums, gauge,
+    begin, place, offset, first, last,
 ):
     """Adjoints of all preactivations of the chunk from `begin` on, in place of them, for sequences first..last.
 
@@ -94,10 +97,10 @@ def warm():
         tuple(np.zeros(shape, F) for _ in range(count)) for count, shape in {counts}
     )
     for kernel in forward, traced:
-        kernel(gates, row, there, constants, lower, states, signals, 0, 0, 0, 1)
+        kernel(gates, row, there, constants, lower, states, signals, 0, 0, 0, 0, 1)
     for kernel in backward, gauged:
         arrays = gates, row, again, constants, lower, to_lower, states, adjoints, carried, back, sums
-        kernel(*arrays, np.zeros((1, 1, {norms})), 0, 0, 0, 1)
+        kernel(*arrays, np.zeros((1, 1, {norms})), 0, 0, 0, 0, 1)
 '''
 
 
@@ -131,9 +134,9 @@ def _forward(cell: Cell, traced: bool) -> str:
     loads, stores = [], []
     for n, column, of_h in _columns(cell):
         seen = "" if of_h is None else f" + row[b, {of_h} * units + k]"
-        loads.append(f"z{n} = gates[t, b, {column} * units + k]{seen}")
+        loads.append(f"z{n} = gates[t, b - offset, {column} * units + k]{seen}")
         if seen:
-            stores.append(f"gates[t, b, {column} * units + k] = z{n}")
+            stores.append(f"gates[t, b - offset, {column} * units + k] = z{n}")
     stores += [f"states[{n}][at + 1, b, k] = {result}" for n, result in enumerate(emitted.results[:count])]
     stores += [f"signals[{n}][now, b, k] = {result}" for n, result in enumerate(emitted.results[count:])]
     return _indented(loads + _given(cell) + emitted.lines + stores)
@@ -141,13 +144,13 @@ def _forward(cell: Cell, traced: bool) -> str:
 
 def _backward(cell: Cell) -> list[str]:
     emitted, fed, count = backward_lines(cell), list(_columns(cell)), len(cell.gates)
-    loads = [f"z{n} = gates[t, b, {column} * units + k]" for n, column, _ in fed] + _given(cell)
+    loads = [f"z{n} = gates[t, b - offset, {column} * units + k]" for n, column, _ in fed] + _given(cell)
     for n in range(len(cell.states)):
         seen = " + back[b, k]" if n == 0 else ""
         loads.append(f"a{n} = adjoints[{n}][t, b, k] + carried[{n}][b, k]{seen}")
     stores = []
     for n, column, of_h in fed:
-        stores.append(f"gates[t, b, {column} * units + k] = {emitted.results[n]}")
+        stores.append(f"gates[t, b - offset, {column} * units + k] = {emitted.results[n]}")
         if of_h is not None:
             stores.append(f"row[b, {of_h} * units + k] = {emitted.results[n]}")
     constant = [n for n, source in enumerate(cell.gates.values()) if not source]
