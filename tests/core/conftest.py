@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from rnnscope.core.cells import CELLS
+from rnnscope.core.cells import CELLS, Cell
 from rnnscope.core.configuration import Configuration
 from rnnscope.core.memory import MEASURES
 from rnnscope.core.model import Model
@@ -16,6 +16,7 @@ from rnnscope.core.networks import NETWORKS
 from rnnscope.core.sequences import sequences_for
 from rnnscope.core.settings import SettingsError, make
 from rnnscope.core.tasks import TASKS, Batch
+from rnnscope.core.trace import Signal
 
 ALONE = [name for name, cell in CELLS.items() if not cell.lower or issubclass(cell.lowest, cell)]  # with nothing below
 
@@ -193,3 +194,36 @@ def _measure(name, model, inputs, between=lambda done: None, chain="", **layout)
 def measure():
     """Measure one chain of a model by one of MEASURES: (name, model, inputs, between, chain, lengths=...) -> Reach."""
     return _measure
+
+
+class Leaky(Cell):
+    """h_t = a h_(t-1) + (1 - a) tanh(W x + U h), a = exp(-softplus(b)): what a user might write."""
+
+    name = "leaky"
+    gates = {"candidate": "xh", "leak": ""}
+    states = ("hidden",)
+    signals = {"hidden": Signal("h", "hidden state", -1, 1)}
+
+    def update(self, gates, state):
+        a = torch.exp(-torch.nn.functional.softplus(gates["leak"]))
+        return {"hidden": a * state["hidden"] + (1 - a) * torch.tanh(gates["candidate"])}, {}
+
+
+class Softmax(Leaky):
+    """Mixes units, so no scalar loop can say it."""
+
+    def update(self, gates, state):
+        return {"hidden": torch.softmax(gates["candidate"], -1)}, {}
+
+
+class Alternating(Leaky):
+    """Keeps time: no one loop body serves all time steps."""
+
+    def at(self, t):
+        return self.update if t % 2 else lambda gates, state: (state, {})
+
+
+@pytest.fixture
+def users_cells():
+    """What a user might write: one that has kernels, and two that no kernel can say."""
+    return {"leaky": Leaky, "softmax": Softmax, "alternating": Alternating}

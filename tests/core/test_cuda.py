@@ -6,9 +6,8 @@ from functools import partial
 import pytest
 import torch
 
-from rnnscope.core.cells import CELLS, Cell
+from rnnscope.core.cells import CELLS
 from rnnscope.core.engines import cuda, cuda_bodies, cuda_chunk, triton_kernels, unroll
-from rnnscope.core.trace import Signal
 
 EMITTED = [name for name, kind in CELLS.items() if kind.pointwise and not kind.lower]
 SHAPES = pytest.mark.parametrize(("steps", "batch"), [(6, 17), (1, 1)])  # multiples of no chunk, nor of a program's rows
@@ -113,24 +112,12 @@ def test_weights_in_parts_and_units_in_blocks(interpreter, monkeypatch):
         assert_same(body, drawn(CELLS["gru"], units=37), 2, 17, 1e-6, 1e-5)
 
 
-class Leaky(Cell):
-    """h_t = a h_(t-1) + (1 - a) tanh(W x + U h), a = exp(-softplus(b)): what a user might write."""
-
-    name = "leaky"
-    gates = {"candidate": "xh", "leak": ""}
-    states = ("hidden",)
-    signals = {"hidden": Signal("h", "hidden state", -1, 1)}
-
-    def update(self, gates, state):
-        a = torch.exp(-torch.nn.functional.softplus(gates["leak"]))
-        return {"hidden": a * state["hidden"] + (1 - a) * torch.tanh(gates["candidate"])}, {}
-
-
 @QUIET
-def test_a_users_cell(interpreter):
-    assert_same("torch", drawn(Leaky, torch.float64), 9, 4, 1e-12, 1e-12)
+def test_a_users_cell(interpreter, users_cells):
+    leaky = users_cells["leaky"]
+    assert_same("torch", drawn(leaky, torch.float64), 9, 4, 1e-12, 1e-12)
     for body in ("pointwise", "persistent"):
-        assert_same(body, drawn(Leaky), 5, 4, 1e-6, 1e-5)
+        assert_same(body, drawn(leaky), 5, 4, 1e-6, 1e-5)
 
 
 @QUIET
@@ -211,16 +198,9 @@ def test_a_body_that_is_wrong_or_fails_is_refused(monkeypatch):
     assert torch.equal(cuda.cuda(cell, inputs).states["hidden"], unroll(cell, inputs).states["hidden"])
 
 
-class Softmax(Leaky):
-    """Mixes units, so no scalar loop can say it."""
-
-    def update(self, gates, state):
-        return {"hidden": torch.softmax(gates["candidate"], -1)}, {}
-
-
-@pytest.mark.parametrize("kind", [Softmax, CELLS["gru_cho"], CELLS["clockwork"], CELLS["depth_gated"]])
-def test_what_cannot_be_emitted_runs_on_the_reference(kind):
-    cell = kind(3, 7)
+@pytest.mark.parametrize("kind", ["softmax", "gru_cho", "clockwork", "depth_gated"])
+def test_what_cannot_be_emitted_runs_on_the_reference(kind, users_cells):
+    cell = (CELLS | users_cells)[kind](3, 7)
     cell.initialise(torch.Generator().manual_seed(0))
     verdict = cuda.ready(cell, torch.float32, CPU)
     assert verdict.body == ""

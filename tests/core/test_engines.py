@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from rnnscope.core.cells import CELLS, Cell
+from rnnscope.core.cells import CELLS
 from rnnscope.core.choice import choose
 from rnnscope.core.engines import ENGINES, NORMS, kernel_cache
 from rnnscope.core.engines.kernel_cache import loaded, prepare
 from rnnscope.core.recording import record_batch
-from rnnscope.core.trace import Signal
 from rnnscope.core.training import train
 
 OUTPUTS, GRADIENTS = {torch.float32: 2e-6, torch.float64: 1e-12}, {torch.float32: 1e-5, torch.float64: 1e-12}
@@ -126,50 +125,17 @@ def test_sequences_shared_out_among_threads_and_twice_the_same_bits(name, engine
         assert torch.equal(one, other)
 
 
-class Leaky(Cell):
-    """h_t = a h_(t-1) + (1 - a) tanh(W x + U h), a = exp(-softplus(b)): what a user might write."""
-
-    name = "leaky"
-    gates = {"candidate": "xh", "leak": ""}
-    states = ("hidden",)
-    signals = {"hidden": Signal("h", "hidden state", -1, 1)}
-
-    def update(self, gates, state):
-        a = torch.exp(-torch.nn.functional.softplus(gates["leak"]))
-        return {"hidden": a * state["hidden"] + (1 - a) * torch.tanh(gates["candidate"])}, {}
-
-
 @DTYPES
-def test_a_users_cell_is_fused_without_a_further_line(dtype):
-    cell = Leaky(3, 6).to(dtype)
+def test_a_users_cell_is_fused_without_a_further_line(dtype, users_cells):
+    cell = users_cells["leaky"](3, 6).to(dtype)
     cell.initialise(torch.Generator().manual_seed(0))
     assert prepare(cell, dtype, wait=True) is not None
     assert_same(cell, "fused", 30, 4)
 
 
-class Softmax(Leaky):
-    """Mixes units, so no scalar loop can say it."""
-
-    def update(self, gates, state):
-        return {"hidden": torch.softmax(gates["candidate"], -1)}, {}
-
-
-def test_what_cannot_be_emitted_runs_on_the_reference():
-    cell = Softmax(3, 6)
-    cell.initialise(torch.Generator().manual_seed(0))
-    assert prepare(cell, torch.float32, wait=True) is None
-    assert_same(cell, "fused", 5, 2)
-
-
-class Alternating(Leaky):
-    """Keeps time: no one loop body serves all time steps."""
-
-    def at(self, t):
-        return self.update if t % 2 else lambda gates, state: (state, {})
-
-
-def test_a_cell_that_keeps_time_runs_on_the_reference():
-    cell = Alternating(3, 6)
+@pytest.mark.parametrize("kind", ["softmax", "alternating"])
+def test_what_no_kernel_can_say_runs_on_the_reference(kind, users_cells):
+    cell = users_cells[kind](3, 6)
     cell.initialise(torch.Generator().manual_seed(0))
     assert prepare(cell, torch.float32, wait=True) is None
     assert_same(cell, "fused", 5, 2)
