@@ -11,55 +11,19 @@ from __future__ import annotations
 
 import argparse
 import gc
-import os
 import sys
-import threading
 import time
 
 import numpy as np
+from PySide6.QtCore import QTimer
+from window import SIZE, Probe, opened, run_for, wait_for
 
-if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
-    os.environ["QT_QPA_PLATFORM"] = "offscreen"
-
-from PySide6.QtCore import QEventLoop, QObject, QSettings, QTimer, Signal
-
-from rnnscope.app import main
-
-PERIOD = 0.02  # s between events
 TURNS = 5
-SIZE = (1920, 1080)
 ROWS = (  # name, unit, target, failure, whether more is worse
     ("latency p99", "ms", 8, 16, True),
     ("latency max", "ms", 25, 50, True),
     ("speed with the window / without", "", 0.9, 0.8, False),
 )
-
-
-class Probe(QObject):
-    """Collects how long events wait before the GUI thread takes them."""
-
-    knocked = Signal(float)
-
-    def __init__(self):
-        super().__init__()
-        self.waited: list[float] = []
-        self._end = threading.Event()
-        self.knocked.connect(self._on_knocked)
-        self._thread = threading.Thread(target=self._knock)
-
-    def start(self):
-        self._thread.start()
-
-    def stop(self):
-        self._end.set()
-        self._thread.join()
-
-    def _knock(self):
-        while not self._end.wait(PERIOD):
-            self.knocked.emit(time.perf_counter())
-
-    def _on_knocked(self, then: float):
-        self.waited.append(time.perf_counter() - then)
 
 
 def configuration(cell: str):
@@ -93,37 +57,16 @@ class Bare:
         return count / (time.perf_counter() - start)
 
 
-def run_for(seconds: float) -> None:
-    loop = QEventLoop()
-    QTimer.singleShot(round(seconds * 1000), loop.quit)
-    loop.exec()
-
-
-def wait_for(window, condition) -> None:
-    while not condition():
-        run_for(0.05)
-
-
 def measure(cell: str, seconds: float) -> dict[str, float]:
-    main.make_application().setApplicationName("rnnscope-benchmark")
-    QSettings().clear()
-    window = main.make_window()
-    window.resize(*SIZE)
-    main.later(window, (), {}, samples=False)
-    window.show()
-    session = window.session
-    wait_for(window, lambda: window.panel.form is not None and window.docks)
-    session.train(configuration(cell))
-    wait_for(window, lambda: session.training is not None and len(session.training.history) > 3)
-    alone, live = speeds(window, Bare(cell), seconds)
-    waited = latencies(window, seconds)
-    steps = session.training.trace.time_steps
-    session.stop()
-    wait_for(window, lambda: not session.busy)
-    for run in session.runs:
-        run.unsaved = False
-    window.close()
-    main.close(window)
+    with opened() as window:
+        session = window.session
+        session.train(configuration(cell))
+        wait_for(lambda: session.training is not None and len(session.training.history) > 3)
+        alone, live = speeds(window, Bare(cell), seconds)
+        waited = latencies(window, seconds)
+        steps = session.training.trace.time_steps
+        session.stop()
+        wait_for(lambda: not session.busy)
     ratios = np.array(live) / np.array(alone)
     print(f"{cell}: T = {steps}, 128 units, batch 32, window {SIZE[0]} x {SIZE[1]}, all docks live")
     print(
@@ -142,7 +85,7 @@ def speeds(window, bare: Bare, seconds: float) -> tuple[list[float], list[float]
     session, alone, live = window.session, [], []
     for _ in range(TURNS):
         session.pause()
-        wait_for(window, lambda: not session.worker.outstanding)
+        wait_for(lambda: not session.worker.outstanding)
         alone.append(bare.rate(seconds / TURNS))
         session.pause()
         run_for(0.3)

@@ -28,7 +28,7 @@ from rnnscope.core.settings import make
 
 UNITS = 64
 STEPS, QUICK = (1_000, 10_000, 100_000), (1_000, 10_000)
-RUNS = [("state_jacobian", "lstm"), ("state_jacobian", "rwa"), ("direct_weight", "lstm"), ("direct_weight", "rwa")]
+RUNS = [(which, cell) for which in ("state_jacobian", "direct_weight", "connectivity") for cell in ("lstm", "rwa")]
 TOLERANCE = 1.6  # times as long as the time steps say
 LIMIT = 100  # MB beyond what was there before; all states of the RWA alone would be 102 MB at 100,000 time steps
 PATIENCE = 1.0  # seconds between two calls of `between`

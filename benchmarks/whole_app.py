@@ -29,43 +29,30 @@ instead, which is the fair comparison. Turns of {SECONDS:g} s each, in whole ite
 
 def measured(seconds: float = SECONDS) -> tuple[list[str], list[list[float]]]:
     """What was measured, and iterations a second of it in each turn."""
-    from latency import SIZE, wait_for
-    from PySide6.QtCore import QSettings
-
-    from rnnscope.app import main
+    from window import opened, wait_for
 
     cores = os.cpu_count() or 1
     threads = list(dict.fromkeys([max(1, cores - 1), cores]))  # the window's, and all
     scripts = [*(("flushed", count) for count in threads), ("as torch comes", cores)]
     names = ["RWA in the window", *(f"nn.LSTM, {flush}, threads: {count}" for flush, count in scripts)]
     configuration = _configuration()
-    main.make_application().setApplicationName("rnnscope-benchmark")
-    QSettings().clear()
-    window = main.make_window()
-    window.resize(*SIZE)
-    main.later(window, (), {}, samples=False)
-    window.show()
-    wait_for(window, lambda: window.panel.form is not None and window.docks)
-    session, turns = window.session, []
-    session.told.connect(lambda *words: print(*words, file=sys.stderr))
-    session.train(configuration)
-    wait_for(window, lambda: session.training is not None and len(session.training.history) > WARM)
-    bare = {flush: Script(flush) for flush in ("flushed", "as torch comes")}
-    for _ in range(TURNS):
-        turns.append([_in_window(window, seconds)])
-        session.pause()
-        wait_for(window, lambda: not session.worker.outstanding)
-        turns[-1] += [bare[flush].rate(count, seconds) for flush, count in scripts]
-        session.pause()
-    for script in bare.values():
-        script.end()
-    names[0] += f" ({session.training.device})"
-    session.stop()
-    wait_for(window, lambda: not session.training)
-    for run in session.runs:
-        run.unsaved = False
-    window.close()
-    main.close(window)
+    with opened() as window:
+        session, turns = window.session, []
+        session.told.connect(lambda *words: print(*words, file=sys.stderr))
+        session.train(configuration)
+        wait_for(lambda: session.training is not None and len(session.training.history) > WARM)
+        bare = {flush: Script(flush) for flush in ("flushed", "as torch comes")}
+        for _ in range(TURNS):
+            turns.append([_in_window(window, seconds)])
+            session.pause()
+            wait_for(lambda: not session.worker.outstanding)
+            turns[-1] += [bare[flush].rate(count, seconds) for flush, count in scripts]
+            session.pause()
+        for script in bare.values():
+            script.end()
+        names[0] += f" ({session.training.device})"
+        session.stop()
+        wait_for(lambda: not session.training)
     return names, turns
 
 
@@ -146,11 +133,11 @@ def _configuration():
 
 def _in_window(window, seconds: float) -> float:
     """Whole iterations a second, from the end of one to the end of another."""
-    from latency import run_for, wait_for
+    from window import run_for, wait_for
 
     def at_the_end_of_one() -> tuple[float, int]:
         so_far = len(window.session.training.history)
-        wait_for(window, lambda: len(window.session.training.history) > so_far)
+        wait_for(lambda: len(window.session.training.history) > so_far)
         return time.perf_counter(), len(window.session.training.history)
 
     began, first = at_the_end_of_one()

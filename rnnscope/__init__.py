@@ -22,6 +22,7 @@ _HOMES = {
     "save": "rnnscope.core.formats",
     "show": "rnnscope.app.main",
     "train": "rnnscope.core.training",
+    "with_snapshots": "rnnscope.core.training",
 }
 
 __all__ = list(_HOMES)

@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rnnscope.commands.compare import compare
+from rnnscope.commands.shared import Files, load_all, print_rows, write
+from rnnscope.commands.telephone import telephone
 from rnnscope.core.files import check_writable, sentence
 
 if TYPE_CHECKING:
     from rnnscope.core.configuration import Configuration
     from rnnscope.core.model import Model
     from rnnscope.core.tasks import Task
-    from rnnscope.views import Plot
 
 app = typer.Typer(
     help="An oscilloscope for recurrent networks. Without a command, opens the window.",
@@ -26,8 +28,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-
-Files = Annotated[list[Path], typer.Argument(help="Model files (.safetensors).", show_default=False)]
 
 
 def main() -> None:
@@ -103,6 +103,9 @@ def train(
         list[str] | None,
         typer.Option("--set", help="A setting of the cell, the network or the task, NAME=VALUE; may be given again."),
     ] = None,
+    snapshots: Annotated[
+        bool, typer.Option("--snapshots", help="Also save the weights on the way, to look back at the training.")
+    ] = False,
 ) -> None:
     """Train a model and save it."""
     from rnnscope.core.formats import FORMATS, FileProblem
@@ -127,7 +130,7 @@ def train(
     configuration = _configuration(cell, network, task, 64 if units is None else units, training, wanted)
     if parameters is not None:
         configuration = _as_wide_as(configuration, parameters)
-    _train_and_save(configuration, out)
+    _train_and_save(configuration, out, snapshots)
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -170,7 +173,7 @@ def _as_wide_as(configuration: Configuration, parameters: int) -> Configuration:
     return found
 
 
-def _train_and_save(configuration: Configuration, out: Path) -> None:
+def _train_and_save(configuration: Configuration, out: Path, snapshots: bool) -> None:
     import numpy as np
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -179,7 +182,7 @@ def _train_and_save(configuration: Configuration, out: Path) -> None:
     from rnnscope.core.formats import save
     from rnnscope.core.model import Model
     from rnnscope.core.trace import History
-    from rnnscope.core.training import Diverged, train
+    from rnnscope.core.training import Diverged, train, with_snapshots
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # batch systems end jobs so: keep the model, as for Ctrl-C
     model = Model(configuration)
@@ -189,7 +192,7 @@ def _train_and_save(configuration: Configuration, out: Path) -> None:
     with Progress(*columns, console=Console(stderr=True)) as progress:
         bar = progress.add_task("loss", total=total)
         try:
-            for update in train(model):
+            for update in with_snapshots(model, train(model)) if snapshots else train(model):
                 losses.append(update.loss)
                 norms.append(update.gradient_norm)
                 if update.iteration % 10 == 0 or update.iteration == total:
@@ -199,7 +202,7 @@ def _train_and_save(configuration: Configuration, out: Path) -> None:
     if not losses:
         raise trouble
     model.history = History(*(np.array([float(value) for value in curve], np.float32) for curve in (losses, norms)))
-    save(model, out)
+    save(model, out, snapshots=snapshots)
     task, reached = model.task, score(model)
     typer.echo(
         f"{out}: {task.score_name} {reached:.4g}, {_verdict(task, reached)}, last loss {losses[-1]:.4g} "
@@ -214,7 +217,7 @@ def info(
     file: Annotated[Path | None, typer.Argument(help="A model file (.safetensors).", show_default=False)] = None,
 ) -> None:
     """Say what a model file holds; without FILE, what rnnscope knows and what it runs on."""
-    _print_rows(_what_there_is() if file is None else _what_it_holds(file))
+    print_rows(_what_there_is() if file is None else _what_it_holds(file))
 
 
 def _what_there_is() -> dict[str, str]:
@@ -268,6 +271,7 @@ def _what_it_holds(file: Path) -> dict[str, str]:
         "training": _words(configuration.training),
         "engine": f"{engine} runs it here",
         "trained": f"{len(model.history)} iterations",
+        "snapshots": _range_of(model.snapshots.iterations),
         model.task.score_name: f"{reached:.4g} on the evaluation batch, {_verdict(model.task, reached)}",
         "baseline": f"{model.task.baseline:.4g} loss of a model that {model.task.baseline_words}",
         **{
@@ -279,6 +283,10 @@ def _what_it_holds(file: Path) -> dict[str, str]:
     }
 
 
+def _range_of(iterations: tuple[int, ...]) -> str:
+    return f"{len(iterations)}, of iterations {iterations[0]} to {iterations[-1]}" if iterations else "none"
+
+
 def _verdict(task: Task, reached: float) -> str:
     """Whether the task is solved, or from what score on it would be."""
     if task.solved(reached):
@@ -286,46 +294,11 @@ def _verdict(task: Task, reached: float) -> str:
     return f"solved {'below' if task.lower_is_better else 'from'} {task.goal:.4g}"
 
 
-def _print_rows(rows: dict[str, str]) -> None:
-    width = max(map(len, rows))
-    for name, value in rows.items():
-        typer.echo(f"{name:<{width}}  {value}")
-
-
 def _words(settings) -> str:
     return ", ".join(f"{name} {value}" for name, value in settings.model_dump().items()) or "none"
 
 
-@app.command()
-def compare(
-    files: Files,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document with the curves, nothing else.")] = False,
-    out: Annotated[Path | None, typer.Option(help="Also save the curves as a figure (.pdf, .svg or .png).")] = None,
-    numbers: Annotated[Path | None, typer.Option(help="Also save the curves as CSV.")] = None,
-    sequences: Annotated[
-        int | None, typer.Option(min=1, help="Sequences to measure on; by default 64, or all where a measure needs many.")
-    ] = None,
-    measures: Annotated[
-        list[str] | None, typer.Option("--measure", help="A measure, as often as wanted; `rnnscope info` lists them.")
-    ] = None,
-) -> None:
-    """Measure how far back models of one task remember."""
-    from rnnscope.core.comparison import compare as measure
-    from rnnscope.core.reach import QUICK
-    from rnnscope.figures.save import check
-    from rnnscope.figures.subjects import check_one_task, measured_subjects
-    from rnnscope.figures.table import plain
-    from rnnscope.views import VIEWS, Position
-    from rnnscope.views.reach import sentence
-
-    if out:
-        check(out)
-    models = _load_all(files)
-    check_one_task(models, same_settings=False)
-    comparison = measure(models, measures=measures or QUICK, sequences=sequences)
-    _write(VIEWS["reach"](measured_subjects(models, comparison), Position()), out, numbers)
-    said = sentence({model.name: model.reaches for model in comparison.models})
-    typer.echo(comparison.json() if as_json else f"{plain(comparison)}\n\n{said}".rstrip())
+app.command()(compare)
 
 
 @app.command()
@@ -343,6 +316,9 @@ def figure(
     layer: Annotated[str, typer.Option(help="Which layer, by name; `rnnscope info FILE` lists them.")] = "",
     colour: Annotated[str, typer.Option("--signal", help="Which signal colours a tree.")] = "hidden",
     output: Annotated[int | None, typer.Option(help="Which output the influence is on, from 0; by default all.")] = None,
+    iteration: Annotated[
+        int | None, typer.Option(help="Of the training, where a file has its snapshots: the last one at or before it.")
+    ] = None,
 ) -> None:
     """Save one view of models of one task, side by side."""
     from rnnscope.core.settings import choose
@@ -351,12 +327,14 @@ def figure(
 
     choose(VIEWS, view, "--view")
     check(out, width, height, dpi)
-    models = _load_all(files)
+    models = load_all(files)
+    if iteration is not None:
+        models = _looking_back(models, iteration)
     subjects, position = _subjects(models, view, time_step, sequence, unit, output)
     if subjects[0].trace:
         _among("--layer", layer or subjects[0].trace.layer, {name for subject in subjects for name in subject.trace.layers})
         _among("--signal", colour, {name for subject in subjects for name in subject.trace.of_layer(layer).signals})
-    _write(
+    write(
         draw(view, subjects, replace(position, layer=layer, signal=colour)),
         out,
         numbers,
@@ -367,43 +345,7 @@ def figure(
     typer.echo(f"{out}: {view} of {', '.join(models)}")
 
 
-@app.command()
-def telephone(
-    length: Annotated[int, typer.Option(help="Symbols that are sent, 2 to 200,000.")] = 100_000,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document, nothing else.")] = False,
-    out: Annotated[Path | None, typer.Option(help="Also save the curves as a figure (.pdf, .svg or .png).")] = None,
-    numbers: Annotated[Path | None, typer.Option(help="Also save the curves as CSV.")] = None,
-) -> None:
-    """Send a signal through 100,000 symbols, by an LSTM with open gates and by an RWA, and say what is left of it."""
-    import numpy as np
-
-    from rnnscope.core.cells import CELLS
-    from rnnscope.core.telephone import as_json as table_of
-    from rnnscope.core.telephone import telephone as send
-    from rnnscope.figures.save import check
-    from rnnscope.views.subject import style_of
-    from rnnscope.views.telephone import plain
-    from rnnscope.views.telephone import telephone as view
-
-    if out:
-        check(out)
-    sent = send(length)
-    styles = [style_of(list(CELLS).index(one.cell)) for one in sent]
-    left, shares = (np.stack([getattr(one, name) for one in sent]) for name in ("left", "shares"))
-    _write(view([one.name for one in sent], styles, left, shares), out, numbers)
-    if as_json:
-        typer.echo(table_of(sent))
-        return
-    typer.echo(f"Left of the first of {length:,} symbols once the last has been read:")
-    _print_rows(
-        {
-            one.name: f"{plain(one.left[-1])} ({one.left[-1]:.6g} from two runs, {one.left_by_gradient:.6g} by gradient; "
-            f"{one.formula} = {one.expected:.6g})"
-            for one in sent
-        }
-    )
-    typer.echo("Share of the last memory that the first symbol and the last symbol hold:")
-    _print_rows({one.name: f"{plain(one.shares[0])} and {plain(one.shares[-1])}" for one in sent})
+app.command()(telephone)
 
 
 def _subjects(
@@ -412,7 +354,7 @@ def _subjects(
     """What the view draws, measured where it is "reach" and recorded otherwise, and the cursor."""
     from rnnscope.core.comparison import compare as measure
     from rnnscope.core.tasks.task import PROBE_SEQUENCES
-    from rnnscope.figures.subjects import check_one_task, measured_subjects, subjects
+    from rnnscope.figures.subjects import check_one_task, grown_subjects, measured_subjects, subjects
     from rnnscope.views import Position
 
     check_one_task(models)
@@ -420,6 +362,8 @@ def _subjects(
     _within("--unit", unit, 0, min(model.configuration.units for model in models.values()) - 1)
     if view == "reach":
         return measured_subjects(models, measure(models)), Position()
+    if view == "growth":
+        return grown_subjects(models), Position()
     shown = subjects(models)
     last = shown[0].trace.time_steps
     if time_step is not None:
@@ -434,6 +378,18 @@ def _subjects(
     return shown, Position(time_step or last, sequence - 1, unit, output=output)
 
 
+def _looking_back(models: dict[str, Model], iteration: int) -> dict[str, Model]:
+    """The models as they were at an iteration, by names that say so."""
+    for name, model in models.items():
+        if not model.snapshots:
+            raise ValueError(
+                f"--iteration: {name} holds no snapshots of its training; rnnscope train --snapshots keeps them"
+            )
+        _within("--iteration", iteration, model.snapshots.iterations[0], len(model.history))
+    past = {name: model.at(iteration) for name, model in models.items()}
+    return {f"{name} @ {len(model.history):,}": model for name, model in past.items()}
+
+
 def _within(option: str, value: int, low: int, high: int) -> None:
     if not low <= value <= high:
         raise ValueError(f"{option}: expected {low} to {high}, got {value}")
@@ -442,28 +398,3 @@ def _within(option: str, value: int, low: int, high: int) -> None:
 def _among(option: str, name: str, known: set[str]) -> None:
     if name not in known:
         raise ValueError(f"{option}: expected one of {', '.join(sorted(known))}; got {name!r}")
-
-
-def _write(plot: Plot, out: Path | None, numbers: Path | None, **page) -> None:
-    """Save the figure and the numbers, whichever is asked for; neither if the figure cannot be painted."""
-    from rnnscope.figures import save_figure, save_numbers
-
-    for path in filter(None, (out, numbers)):
-        check_writable(path)
-    if out:
-        save_figure(plot, out, **page)
-    if numbers:
-        save_numbers(plot, numbers)
-
-
-def _load_all(files: list[Path]) -> dict[str, Model]:
-    """Models by the names of their files, made unlike where two are alike."""
-    from rnnscope.core.formats import load
-
-    models: dict[str, Model] = {}
-    for file in files:
-        name, n = file.stem, 2
-        while name in models:
-            name, n = f"{file.stem} {n}", n + 1
-        models[name] = load(file)
-    return models

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pyqtgraph as pg
 from PySide6.QtCore import QRectF
 from PySide6.QtGui import QColor, QPainter, QPixmap
@@ -10,6 +12,7 @@ from PySide6.QtWidgets import QGraphicsScene, QWidget
 from rnnscope.app.cursor import Cursor
 from rnnscope.app.panel_item import PanelItem
 from rnnscope.app.panel_parts import AXIS_WIDTH, NO_AXIS_WIDTH, Head, font_of
+from rnnscope.app.pyramids import Pyramid, pyramids_of
 from rnnscope.app.theme import TEXT_PIXELS, Theme
 from rnnscope.views.plot import Panel, Plot
 
@@ -38,6 +41,7 @@ class Canvas(pg.GraphicsLayoutWidget):
         self.cursor, self.named = cursor, named
         self.least_height = 72
         self.plot: Plot | None = None
+        self.pyramids: Sequence[Pyramid | None] = ()
         self._panels: list[PanelItem] = []
         self._structure: tuple | None = None
         self._picture: QPixmap | None = None
@@ -50,20 +54,23 @@ class Canvas(pg.GraphicsLayoutWidget):
         cursor.zoomed.connect(self._on_zoomed)
 
     def set_theme(self, theme: Theme) -> None:
-        """Change colours; the next `draw` makes all items anew."""
+        """Change colours: all items are made anew, of the same pyramids."""
         self.theme = theme
         self._structure = None
         self.setBackground(QColor(theme.background))
+        if self.plot is not None:
+            self.draw(self.plot, self.pyramids)
 
-    def draw(self, plot: Plot) -> None:
-        """Show `plot`."""
-        self.plot = plot
+    def draw(self, plot: Plot, pyramids: Sequence[Pyramid | None] | None = None) -> None:
+        """Show `plot`. Its pyramids, one for each mark, are built here where they do not come along."""
+        self.plot, self.pyramids = plot, pyramids_of(plot, self.pyramids) if pyramids is None else pyramids
         structure = (plot.columns, plot.heads, *(tuple(map(PanelItem.structure, row)) for row in plot.rows))
         if structure != self._structure:
             self._build(plot)
             self._structure = structure
+        rest = iter(self.pyramids)
         for item, panel in zip(self._panels, plot.panels, strict=True):
-            item.update(panel)
+            item.update(panel, [next(rest) for _ in panel.marks])
         self._repaint()
 
     def follow(self) -> None:
@@ -154,6 +161,7 @@ class Canvas(pg.GraphicsLayoutWidget):
                 item.fix_height(max(rest, 0) * height / sum(plot.heights))
 
     def _on_zoomed(self) -> None:
-        for item in self._panels:
-            item.zoom()
-        self._repaint()
+        if over_time := [item for item in self._panels if item.box.of_time]:
+            for item in over_time:
+                item.zoom()
+            self._repaint()

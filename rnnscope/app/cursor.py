@@ -1,7 +1,8 @@
-"""Cursor: time step, sequence, unit and visible time span: the one shared position."""
+"""Cursor: time step, sequence, unit, moment of the training and visible time span: the one shared position."""
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import replace
 
 from PySide6.QtCore import QObject, Signal
@@ -15,15 +16,17 @@ class Cursor(QObject):
     """Where everybody looks. Setters clamp, compare, and only then tell.
 
     moved     the time step changed
-    chosen    the sequence, the unit, the layer, the signal or the output changed
+    chosen    the sequence, the unit, the layer, the signal, the output or the iteration changed
     zoomed    the visible span of time changed
     resized   the number of time steps, sequences or units, or the layers changed: each sequence has its own time steps
+    recorded  the iterations that one can go back to changed, or how many there are by now
     """
 
     moved = Signal()
     chosen = Signal()
     zoomed = Signal()
     resized = Signal()
+    recorded = Signal()
 
     def __init__(self, parent: QObject | None = None):
         super().__init__(parent)
@@ -32,6 +35,8 @@ class Cursor(QObject):
         self.units = 1
         self.layers: tuple[str, ...] = ()
         self.span = (0.5, 1.5)
+        self.iterations: tuple[int, ...] = ()  # that one can go back to, increasing
+        self.newest = 0  # iterations by now
 
     @property
     def time_steps(self) -> int:
@@ -59,6 +64,30 @@ class Cursor(QObject):
             self.position = replace(self.position, layer=layer)
         self._refit(before)
         self.choose(self.position.sequence, self.position.unit)
+
+    @property
+    def moment(self) -> int:
+        """Which of `iterations` is looked at, from 0; their number for now."""
+        here = self.position.iteration
+        return len(self.iterations) if here is None else max(bisect_right(self.iterations, here) - 1, 0)
+
+    def record(self, iterations: tuple[int, ...], newest: int) -> None:
+        """The iterations that one can go back to, and how many there are by now; without any, now is looked at."""
+        if (iterations, newest) != (self.iterations, self.newest):
+            self.iterations, self.newest = iterations, newest
+            self.recorded.emit()
+        if not iterations:
+            self.choose(iteration=None)
+
+    def look_back(self, moment: int) -> None:
+        """Go to one of `iterations`, by number from 0; to now from their number on."""
+        there = self.iterations[max(moment, 0) :]
+        self.choose(iteration=there[0] if there else None)
+
+    def look_back_to(self, iteration: float) -> None:
+        """Go to the nearest place on the iteration axis that one can go to."""
+        places = (*self.iterations, self.newest)
+        self.look_back(min(range(len(places)), key=lambda n: abs(places[n] - iteration)))
 
     def move(self, time_step: float) -> None:
         """Go to the time step nearest to a place on the time axis, 1..T."""

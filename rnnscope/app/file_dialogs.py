@@ -70,6 +70,14 @@ class FileDialogs(QObject):
         else:
             self.told.emit("Nothing to save yet: open a model or press Train.")
 
+    def ask_save_training(self) -> None:
+        """Ask where to save the current run with the snapshots of its training."""
+        run = self.session.current
+        if run and run.snapshots:
+            self._ask_save(run, snapshots=True)
+        else:
+            self.told.emit("There are no snapshots to save yet: they are taken while a model is trained here.")
+
     def ask_remove(self) -> None:
         """Take the current run out of the list; ask first if no file has what it learned."""
         run = self.session.current
@@ -83,17 +91,23 @@ class FileDialogs(QObject):
 
     def may_close(self) -> bool:
         """Offer to save what no file has. False if the user would rather stay, or until everything has been written."""
-        unsaved = self.session.unsaved
-        if not unsaved:
+        unsaved, waiting = self.session.unsaved, len(self.session.queue)
+        if not unsaved and not waiting:
             return True
-        buttons = QMessageBox.StandardButton
+        buttons, questions = QMessageBox.StandardButton, []
+        if unsaved:
+            questions.append(f"These runs are in no file yet: {', '.join(run.name for run in unsaved)}.")
+        if waiting:
+            questions.append(f"{waiting} more {'training waits' if waiting == 1 else 'trainings wait'} and will not begin.")
         answer = QMessageBox.question(
             self.window,
-            "Save what was trained?",
-            f"These runs are in no file yet: {', '.join(run.name for run in unsaved)}.",
-            buttons.SaveAll | buttons.Discard | buttons.Cancel,
-            buttons.SaveAll,
+            "Save what was trained?" if unsaved else "Close all the same?",
+            " ".join(questions),
+            (buttons.SaveAll if unsaved else buttons.NoButton) | buttons.Discard | buttons.Cancel,
+            buttons.SaveAll if unsaved else buttons.Cancel,
         )
+        if answer in (buttons.SaveAll, buttons.Discard):
+            self.session.clear_queue()
         if answer == buttons.SaveAll:
             self._closing = all(self._ask_save(run) for run in unsaved)
         return answer == buttons.Discard
@@ -130,14 +144,15 @@ class FileDialogs(QObject):
     def _on_refused(self, run: int, text: str) -> None:
         self._closing = False
 
-    def _ask_save(self, run: Run) -> bool:
+    def _ask_save(self, run: Run, snapshots: bool = False) -> bool:
         start = Path(_folder("folder")) / f"{run.name}.safetensors"
-        path, _ = QFileDialog.getSaveFileName(self.window, f"Save {run.name}", str(start), MODELS)
+        title = f"Save {run.name}" + " with its training" * snapshots
+        path, _ = QFileDialog.getSaveFileName(self.window, title, str(start), MODELS)
         if not path:
             return False
         path = path if path.endswith(".safetensors") else f"{path}.safetensors"
         QSettings().setValue("folder", str(Path(path).parent))
-        self.session.save(run, path)
+        self.session.save(run, path, snapshots)
         return True
 
 

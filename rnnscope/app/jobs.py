@@ -12,7 +12,11 @@ from rnnscope.core.trace import Facts, History, Trace
 
 @dataclass(frozen=True, eq=False)
 class Arrival:
-    """A model that the worker now holds, as the window gets to know it. `cell` is its line in CELLS."""
+    """A model that the worker now holds, as the window gets to know it.
+
+    cell       its line in CELLS
+    snapshots  iterations whose weights it has
+    """
 
     run: int
     name: str
@@ -22,6 +26,7 @@ class Arrival:
     history: History
     trace: Trace
     path: Path | None
+    snapshots: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,7 @@ class Job:
     do: Callable[[], None]
     must: bool = False
     patient: bool = False  # waits until nothing else is to be done, and gives way to whatever comes
+    long: bool = False  # lets other patient ones pass
 
 
 class Cancelled(Exception):
@@ -53,11 +59,15 @@ class Held:
     model: Any
     probe: Any
 
-    def trace(self) -> Trace:
-        """Everything the model does on the probe."""
+    def at(self, iteration: int | None) -> Held:
+        """The model as it was at an iteration of its training, with the same batch; None for now."""
+        return self if iteration is None else Held(self.model.at(iteration), self.probe)
+
+    def trace(self, between: Callable[[float], None] = lambda done: None) -> Trace:
+        """Everything the model does on the probe; `between` as in `record`."""
         from rnnscope.core.recording import record_batch
 
-        return record_batch(self.model, self.probe)
+        return record_batch(self.model, self.probe, between)
 
 
 @dataclass

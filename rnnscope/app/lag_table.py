@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
+from collections.abc import Iterator
+
+from PySide6.QtCore import QRect, Qt
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QDockWidget,
-    QHBoxLayout,
     QHeaderView,
     QLabel,
     QTableWidget,
@@ -19,102 +20,127 @@ from PySide6.QtWidgets import (
 
 from rnnscope.app.grip import Grip
 from rnnscope.app.session import Session
-from rnnscope.views.reach import MEASURED_WITHOUT_TRAINING, MEASURES, lag_words, law_words, sentence, words_of
+from rnnscope.core.reach import TRAINING
+from rnnscope.views.reach import HOURS, MEASURES, lag_unit, lag_words, law_words, sentence, words_of
+from rnnscope.views.subject import Subject
 
-COLUMNS = ("run", "by", "50 % at lag", "1 % at lag")
+NAMED = ("run", "left")  # columns before those of the measures
 WIDTH = 360  # pixels
+ROW, HEAD = 18, 24  # pixels
 
 
 class LagTable(QDockWidget):
-    """One line per shown run and measure, in time steps back, with the buttons that choose the measures."""
+    """Two lines for each shown run and a column for each measure, whose head is the button that chooses it."""
 
     def __init__(self, session: Session, parent: QWidget):
         super().__init__("Lags", parent)
         self.session = session
         self.setObjectName("lags")
         self.setTitleBarWidget(Grip(self))
-        self.table = QTableWidget(0, len(COLUMNS), self)
-        self.table.setAccessibleName("Time steps back at which each run falls to 50 % and 1 %")
-        self.table.setHorizontalHeaderLabels(COLUMNS)
+        self.table = QTableWidget(0, len(NAMED) + len(MEASURES), self)
         self.table.setMinimumWidth(WIDTH)
         self.table.verticalHeader().hide()
-        self.table.verticalHeader().setDefaultSectionSize(20)
+        self.table.verticalHeader().setMinimumSectionSize(ROW)
+        self.table.verticalHeader().setDefaultSectionSize(ROW)
         self.table.setShowGrid(False)
+        self.table.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
         self.table.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        header = self.table.horizontalHeader()
-        header.setDefaultAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignBottom)
-        for column in (0, 1):
-            self.table.horizontalHeaderItem(column).setTextAlignment(Qt.AlignmentFlag.AlignLeft)
-        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        self.header = self.table.horizontalHeader()
+        self.header.setFixedHeight(HEAD)
+        self.header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        self.buttons = {name: self._button(name) for name in MEASURES}
+        for column, text in enumerate((*NAMED, *("" for _ in MEASURES))):
+            self.table.setHorizontalHeaderItem(column, QTableWidgetItem(text))
+            self.table.horizontalHeaderItem(column).setTextAlignment(
+                Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+            )
+        for column, button in enumerate(self.buttons.values(), len(NAMED)):
+            self.table.horizontalHeaderItem(column).setSizeHint(button.sizeHint())
+        self.header.sectionResized.connect(self._place)
+        self.header.geometriesChanged.connect(self._place)
+        self.table.horizontalScrollBar().valueChanged.connect(self._place)
         self.said = QLabel(self)
         self.said.setObjectName("faint")
         self.said.setWordWrap(True)
         self.said.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.said.setContentsMargins(8, 0, 8, 4)
-        self.buttons = {name: self._button(name) for name in MEASURED_WITHOUT_TRAINING}
-        chosen = QHBoxLayout()
-        chosen.setSpacing(2)
-        for button in self.buttons.values():
-            chosen.addWidget(button)
-        chosen.addStretch()
         page = QWidget(self)
         rows = QVBoxLayout(page)
         rows.setContentsMargins(0, 0, 0, 0)
         rows.setSpacing(2)
-        rows.addLayout(chosen)
         rows.addWidget(self.table, 1)
         rows.addWidget(self.said)
         self.setWidget(page)
         session.changed.connect(self.refresh)
+        session.state.connect(self._say)
+        self.refresh()
 
     def refresh(self) -> None:
-        """Write the table again, if it differs."""
+        """Write the table again, where it differs."""
         subjects = self.session.subjects()
-        rows = [(subject.style.colour, *row) for subject in subjects for row in _rows(subject)]
+        rows = [row for subject in subjects for row in _rows(subject)]
+        unit = lag_unit([reach for subject in subjects for reach in subject.reaches.values()])
+        self.table.setAccessibleName(f"{unit.capitalize()} at which each run falls to 50 % and 1 %")
         self.table.setRowCount(len(rows))
-        for r, (colour, law, texts) in enumerate(rows):
-            for column, text in enumerate(texts):
-                old = self.table.item(r, column)
-                if (
-                    old is not None
-                    and (old.text(), old.toolTip()) == (text, law)
-                    and (column or old.foreground().color() == QColor(colour))
-                ):
-                    continue
-                item = QTableWidgetItem(text)
-                item.setToolTip(law)
-                if column > 1:
-                    item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-                elif column == 0:
-                    item.setForeground(QColor(colour))
-                self.table.setItem(r, column, item)
-        text = sentence({subject.name: subject.reaches for subject in subjects})
+        for r, (colour, cells) in enumerate(rows):
+            for column, (text, hint) in enumerate(cells):
+                self._write(r, column, text, hint or unit, colour)
+        self._say()
+
+    def _write(self, row: int, column: int, text: str, hint: str, colour: str) -> None:
+        item = self.table.item(row, column)
+        if item is None:
+            item = QTableWidgetItem()
+            side = Qt.AlignmentFlag.AlignLeft if column < len(NAMED) else Qt.AlignmentFlag.AlignRight
+            item.setTextAlignment(side | Qt.AlignmentFlag.AlignVCenter)
+            self.table.setItem(row, column, item)
+        if (item.text(), item.toolTip()) != (text, hint):
+            item.setText(text)
+            item.setToolTip(hint)
+        if not column and item.foreground().color() != QColor(colour):
+            item.setForeground(QColor(colour))
+
+    def _say(self) -> None:
+        """What the comparison says, and what is under way."""
+        text = sentence({subject.name: subject.reaches for subject in self.session.subjects()})
+        if self.session.measuring and TRAINING in self.session.measures:
+            text = f"{text} {HOURS}".strip()
         if text != self.said.text():
             self.said.setText(text)
 
     def _button(self, measure: str) -> QToolButton:
-        button = QToolButton(self)
+        button = QToolButton(self.header.viewport())
         button.setText(words_of(measure))
-        button.setToolTip(MEASURES[measure][1])
+        button.setToolTip(MEASURES[measure][1] + (f". {HOURS}" if measure == TRAINING else ""))
         button.setObjectName("measure")
         button.setCheckable(True)
         button.setChecked(measure in self.session.measures)
         button.clicked.connect(self._on_clicked)
         return button
 
+    def _place(self) -> None:
+        """Each button at the right end of its column's head, above the numbers."""
+        for column, button in enumerate(self.buttons.values(), len(NAMED)):
+            right = self.header.sectionViewportPosition(column) + self.header.sectionSize(column)
+            width = button.sizeHint().width()
+            button.setGeometry(QRect(right - width, 0, width, HEAD))
+
     def _on_clicked(self) -> None:
         self.session.measure_by(tuple(name for name, button in self.buttons.items() if button.isChecked()))
 
 
-def _rows(subject) -> list[tuple[str, list[str]]]:
-    """What its tooltip says and its texts, for each measure, or a line without numbers; the name stands in the first."""
-    rows = []
-    for name, reach in subject.reaches.items():
-        lags = [lag_words(reach, lag) for lag in (reach.lag50, reach.lag1)]
-        rows.append(
-            (f"{subject.name}, {words_of(name)}: {law_words(reach)}", ["" if rows else subject.name, words_of(name), *lags])
-        )
-    return rows or [(subject.name, [subject.name, "–", "–", "–"])]
+def _rows(subject: Subject) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+    """Of each direction of a run two lines: its colour, and what stands in each column and what its tooltip says."""
+    for direction in dict.fromkeys(name.partition(", ")[2] for name in subject.reaches) or [""]:
+        name = ", ".join(filter(None, (subject.name, direction)))
+        keys = [", ".join(filter(None, (measure, direction))) for measure in MEASURES]
+        found = {key: subject.reaches[key] for key in keys if key in subject.reaches}
+        for which, share in (("lag50", "50 %"), ("lag1", "1 %")):
+            cells = [(name if which == "lag50" else "", name), (share, "")]
+            for key in keys:
+                reach = found.get(key)
+                law = f"{subject.name}, {words_of(key)}: {law_words(reach)}" if reach else ""
+                cells.append((lag_words(reach, getattr(reach, which)), law) if reach else ("", ""))
+            yield subject.style.colour, cells

@@ -12,7 +12,10 @@ from rnnscope.core.trace import Trace
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """What happened to one run since the last frame: losses and gradient norms (iterations,), and its newest trace."""
+    """What happened to one run since the last frame: losses and gradient norms (iterations,), and its newest trace.
+
+    snapshots  all iterations whose weights the model has
+    """
 
     run: int
     loss: np.ndarray
@@ -20,6 +23,7 @@ class Frame:
     rate: float  # iterations a second
     device: str
     trace: Trace | None = None
+    snapshots: tuple[int, ...] = ()
 
 
 class Mailbox:
@@ -46,6 +50,7 @@ class Mailbox:
                     frame.rate,
                     frame.device,
                     frame.trace or old.trace,
+                    frame.snapshots,
                 )
             self._frame = frame
 

@@ -19,7 +19,7 @@ def run(files: Sequence[Path | str] = (), models: dict[str, Any] | None = None, 
     from PySide6.QtCore import QTimer
 
     app = make_application()
-    window = make_window()
+    window = bare_window()
     later(window, files, models or {}, samples)
     window.show()
     interrupted = signal.signal(signal.SIGINT, lambda *_: QTimer.singleShot(0, window, window.close))  # never amid a paint
@@ -61,52 +61,75 @@ def make_application():
 
 
 def make_window():
-    """The bare window with its session; the worker has begun to import the model core."""
-    from rnnscope.app.hooks import Hooks
-    from rnnscope.app.main_window import MainWindow
-    from rnnscope.app.session import Session
-
-    session = Session()
-    window = MainWindow(session)
-    window.setProperty("switch interval", sys.getswitchinterval())
-    sys.setswitchinterval(SWITCH_INTERVAL)
-    Hooks(session)
+    """The window with its session, without docks; nothing heavy is imported, and no thread runs."""
+    window = bare_window()
+    furnish(window)
     return window
 
 
-def later(window, files: Sequence[Path | str], models: dict[str, Any], samples: bool) -> None:
-    """Once the bare window is painted: start the worker, add the docks, open what was asked for."""
-    from PySide6.QtCore import QTimer
+def bare_window():
+    """A window with nothing in it."""
+    from rnnscope.app.main_window import MainWindow
 
+    window = MainWindow()
+    window.setProperty("switch interval", sys.getswitchinterval())
+    sys.setswitchinterval(SWITCH_INTERVAL)
+    return window
+
+
+def furnish(window) -> None:
+    """Give a bare window its session."""
     from rnnscope.app.garbage import Collector
+    from rnnscope.app.hooks import Hooks
+    from rnnscope.app.session import Session
+
+    session = Session()
+    Hooks(session)
+    Collector(session)
+    window.furnish(session)
+
+
+def later(window, files: Sequence[Path | str], models: dict[str, Any], samples: bool) -> None:
+    """Once the window is painted: import piece by piece, add what each piece makes possible, open what was asked for."""
+    from PySide6.QtCore import QCoreApplication, QTimer
+
+    from rnnscope.app.imports import Imports
+
+    def add_session():
+        if window.session is None:
+            furnish(window)
 
     def begin():
+        if window.session is None:  # the import failed, and stderr has the reason
+            QCoreApplication.exit(1)
+            return
         window.session.worker.start()
-        window.build()
         window.files.open(files)
         for name, model in models.items():
             window.session.adopt(name, model)
         if samples:
             window.files.open_samples()
 
-    def settle(_catalogue):
-        Collector(window.session)
+    def start():
+        Imports(add_session, window.build, begin, window)
 
-    window.session.worker.ready.connect(settle)
-    window.painted.connect(lambda: QTimer.singleShot(0, window, begin))
+    window.painted.connect(lambda: QTimer.singleShot(0, window, start))
 
 
 def close(window) -> None:
-    """End the worker and delete the window before Python lets go of it: a live plot at exit can crash."""
+    """End the threads and delete the window before Python lets go of it: a live plot at exit can crash."""
     from PySide6.QtCore import QCoreApplication, QEvent
 
     from rnnscope.app.garbage import Collector
     from rnnscope.app.hooks import Hooks
+    from rnnscope.app.imports import Imports
 
-    window.session.finish()
-    window.session.findChild(Hooks).restore()
-    for collector in window.session.findChildren(Collector):
-        collector.restore()
+    for imports in window.findChildren(Imports):
+        imports.wait()
+    if window.session:
+        window.session.finish()
+        window.session.findChild(Hooks).restore()
+        window.session.findChild(Collector).restore()
     sys.setswitchinterval(window.property("switch interval"))
     window.deleteLater()
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QByteArray, QSettings, QSize, Qt, QTimer, QUrl, Signal
+from PySide6.QtCore import QByteArray, QSettings, QSize, Qt, QUrl, Signal
 from PySide6.QtGui import QAction, QDesktopServices, QKeySequence
 from PySide6.QtWidgets import (
     QDockWidget,
@@ -18,14 +20,13 @@ from PySide6.QtWidgets import (
 )
 
 from rnnscope.app import theme as themes
-from rnnscope.app.file_dialogs import FileDialogs
-from rnnscope.app.message_bar import MessageBar
 from rnnscope.app.scrolled import scrolled
-from rnnscope.app.session import Session
-from rnnscope.app.setup_panel import SetupPanel
-from rnnscope.app.transport import Transport
 
-LAYOUT_VERSION = 2
+if TYPE_CHECKING:
+    from rnnscope.app.draw_queue import DrawQueue
+    from rnnscope.app.session import Session
+
+LAYOUT_VERSION = 3
 LEAST_HEIGHT = 300  # pixels of the docks that are in sight
 HEIGHTS = {"input": 0.11, "hidden": 0.16, "gates": 0.27, "attention": 0.11, "gradient": 0.11}  # shares of the scope
 IN_FRONT = frozenset({"tree", "directions", "phases"})  # of what comes by itself, what is looked at first
@@ -33,15 +34,14 @@ WIDTHS = {"loss": 0.31, "reach": 0.36}
 
 
 class MainWindow(QMainWindow):
-    """Bare at first, so that it is painted at once; `build` adds the docks, `fill` the form when the core is there."""
+    """Bare, so that it is painted at once; `furnish` adds what needs a session, `build` the docks, `fill` the form."""
 
     painted = Signal()  # for the first time
     built = Signal()
 
-    def __init__(self, session: Session):
+    def __init__(self):
         super().__init__()
-        self.session = session
-        session.setParent(self)
+        self.session: Session | None = None
         self.docks: dict[str, QDockWidget] = {}
         self._shut = set(str(QSettings().value("shut", "")).split())  # views that the user wants not to come by themselves
         self._seen = False
@@ -49,8 +49,21 @@ class MainWindow(QMainWindow):
         themes.apply(self.theme)
         self.setWindowTitle("rnnscope")
         self.setObjectName("rnnscope")
-        self.setAcceptDrops(True)
         self.resize(QSize(1600, 1000))
+        geometry = QSettings().value("geometry")
+        if isinstance(geometry, QByteArray):
+            self.restoreGeometry(geometry)
+
+    def furnish(self, session: Session) -> None:
+        """Add the panel, the transport and the menus."""
+        from rnnscope.app.file_dialogs import FileDialogs
+        from rnnscope.app.message_bar import MessageBar
+        from rnnscope.app.setup_panel import SetupPanel
+        from rnnscope.app.transport import Transport
+
+        self.session = session
+        session.setParent(self)
+        self.setAcceptDrops(True)
         self.messages = MessageBar(self)
         self.files = FileDialogs(session, self)
         self.files.told.connect(self.messages.tell)
@@ -72,21 +85,31 @@ class MainWindow(QMainWindow):
         session.state.connect(self._on_changed)
         session.listed.connect(self._on_listed)
         session.worker.ready.connect(self.fill)
-        geometry = QSettings().value("geometry")
-        if isinstance(geometry, QByteArray):
-            self.restoreGeometry(geometry)
 
     def build(self) -> None:
-        """Add the docks: this imports pyqtgraph."""
+        """Make the docks, one in each turn of the event loop, and add them together; this imports pyqtgraph."""
         from rnnscope.app.draw_queue import DrawQueue
-        from rnnscope.app.lag_table import LagTable
-        from rnnscope.app.view_dock import ViewDock
-        from rnnscope.views import HAS, VIEWS
+        from rnnscope.views import VIEWS
 
-        right = Qt.DockWidgetArea.RightDockWidgetArea
-        session, queue = self.session, DrawQueue(self)
-        self.views = {name: ViewDock(name, session.cursor, self.theme, queue, session.subjects, self) for name in VIEWS}
-        self.lags = LagTable(self.session, self)
+        self.views = {}
+        queue = DrawQueue(self)
+        for name in VIEWS:
+            queue.ask(partial(self._make_view, name, queue))
+        queue.ask(self._add_docks)
+        queue.ask(self._arrange)
+
+    def _make_view(self, name: str, queue: DrawQueue) -> None:
+        from rnnscope.app.view_dock import ViewDock
+
+        session = self.session
+        self.views[name] = ViewDock(name, session.cursor, self.theme, queue, session.subjects, self)
+
+    def _add_docks(self) -> None:
+        from rnnscope.app.lag_table import LagTable
+        from rnnscope.views import HAS
+
+        session, right = self.session, Qt.DockWidgetArea.RightDockWidgetArea
+        self.lags = LagTable(session, self)
         self.files.views = self.views
         self.docks = {**self.views, "lags": self.lags}
         beside = {"reach": "loss", "lags": "reach"}
@@ -103,9 +126,11 @@ class MainWindow(QMainWindow):
             self.docks[name].toggleViewAction().triggered.connect(self._on_toggled)
         for dock in self.views.values():
             dock.export_wanted.connect(self.files.ask_export)
+        self.scope.tabifyDockWidget(self.docks["reach"], self.docks["growth"])
+        self.docks["reach"].raise_()
         self.views["influence"].visibilityChanged.connect(session.follow)
+        self.views["growth"].visibilityChanged.connect(session.grow)
         self.docks["error"].hide()
-        QTimer.singleShot(0, self, self._arrange)
 
     def _arrange(self) -> None:
         """Sizes of the docks, once they have been laid out; then as the user left them."""
@@ -160,6 +185,8 @@ class MainWindow(QMainWindow):
 
     def closeEvent(self, event) -> None:
         """Offer to save what no file has, then stop the worker and wait for it."""
+        if self.session is None:
+            return
         if not self.files.may_close():
             event.ignore()
             return
@@ -208,6 +235,7 @@ class MainWindow(QMainWindow):
         self._recent_menu.aboutToShow.connect(self._fill_recent)
         self._action(file, "Open the sample models", self.files.open_samples)
         self._action(file, "Save model as…", self.files.ask_save, QKeySequence.StandardKey.Save)
+        self._action(file, "Save model with its training…", self.files.ask_save_training, "Ctrl+Shift+S")
         file.addSeparator()
         self._action(file, "Export a view…", self.files.ask_export_any, "Ctrl+E")
         file.addSeparator()
@@ -223,6 +251,7 @@ class MainWindow(QMainWindow):
         self._action(run, "Pause or go on", self.session.pause, "Ctrl+P")
         self._action(run, "Stop", self.session.stop, "Ctrl+.")
         self._action(run, "Train the current run on", self.panel.train_on, "Ctrl+Shift+T")
+        self._action(run, "Clear the queue", self.session.clear_queue)
         run.addSeparator()
         self._action(run, "Remove the current run", self.files.ask_remove, QKeySequence.StandardKey.Delete)
         compare = bar.addMenu("Compare")
@@ -264,6 +293,8 @@ class MainWindow(QMainWindow):
             deep = [f"{layers} layers"] if layers > 1 else []
             parts = [*network, configuration.cell, configuration.task, *deep, f"{configuration.units} units"]
             parts = [part.replace("_", " ") for part in parts]
+            if run.past:
+                parts.append(f"@ iteration {run.past[0]:,}")
             if run is self.session.training:
                 parts += [run.device, f"{run.rate:.0f} it/s"]
             self.heading.setText("  ·  ".join(parts))
@@ -308,9 +339,9 @@ class MainWindow(QMainWindow):
 
     def _on_keys(self) -> None:
         self.messages.tell(
-            "Space plays. Left and Right step, with Shift by ten. Home and End go to the ends. Drag in a plot to scrub, "
-            "click a heatmap to choose its unit, turn the wheel to zoom time, drag with the right button to pan, "
-            "double-click to see all."
+            "Space plays. Left and Right step, with Shift by ten. Home and End go to the ends. With Alt, Left, Right, Home "
+            "and End go through the training. Drag in a plot to scrub, click a heatmap to choose its unit, turn the wheel "
+            "to zoom time, drag with the right button to pan, double-click to see all."
         )
 
     def _on_paper(self) -> None:

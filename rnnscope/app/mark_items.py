@@ -7,20 +7,15 @@ import math
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPainterPath, QPen
+from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPen
 
+from rnnscope.app.heatmap_item import HeatmapItem
+from rnnscope.app.lines_item import LinesItem
 from rnnscope.app.panel_parts import font_of, shorten
+from rnnscope.app.pyramids import log10
 from rnnscope.app.theme import TICK_PIXELS, Theme, palette
 from rnnscope.views.dots import fit, wants_light_ink
 from rnnscope.views.plot import Heatmap, Lines, Mark, Points
-
-DASHES = {
-    "solid": Qt.PenStyle.SolidLine,
-    "dashed": Qt.PenStyle.DashLine,
-    "dotted": Qt.PenStyle.DotLine,
-    "dashdot": Qt.PenStyle.DashDotLine,
-}
-
 
 DOT, LEAST_DOT, LABELLED_DOT, RING = (
     3.5,
@@ -34,59 +29,8 @@ NEAR = 12.0  # pixels from a dot's edge within which a click is meant for it
 
 
 def make_item(mark: Mark, box: pg.ViewBox, theme: Theme) -> LinesItem | HeatmapItem | PointsItem:
-    """Put an empty item of the right kind into `box`; its `update` shows the mark."""
+    """Put an empty item of the right kind into `box`; its `take` shows the mark."""
     return {Lines: LinesItem, Heatmap: HeatmapItem, Points: PointsItem}[type(mark)](mark, box, theme)
-
-
-class LinesItem:
-    """Curves of one Lines mark, and their bands."""
-
-    def __init__(self, mark: Lines, box: pg.ViewBox, theme: Theme):
-        self.curves, self.bands = [], []
-        for style in mark.styles:
-            colour = QColor(theme.colour(style.colour))
-            if mark.low is not None:
-                band = pg.QtWidgets.QGraphicsPathItem()
-                shade = QColor(colour)
-                shade.setAlphaF(0.14)
-                band.setBrush(shade)
-                band.setPen(QPen(Qt.PenStyle.NoPen))
-                box.addItem(band, ignoreBounds=True)
-                self.bands.append(band)
-            # a pen of width 2 costs 5-9 times a pen of width 1
-            curve = pg.PlotCurveItem(pen=pg.mkPen(colour, width=1, style=DASHES[style.dash]), connect="finite")
-            box.addItem(curve, ignoreBounds=True)
-            self.curves.append(curve)
-
-    def update(self, mark: Lines, log: bool) -> None:
-        """Show another mark with as many curves."""
-        transform = log10 if log else np.asarray
-        x = np.asarray(mark.x, float)
-        for curve, y in zip(self.curves, mark.y, strict=True):
-            curve.setData(x, transform(y))
-        for k, band in enumerate(self.bands):
-            band.setPath(_outline(x, transform(mark.low[k]), transform(mark.high[k])))
-
-
-class HeatmapItem:
-    """One image for one Heatmap: 8 bits, the palette as its lookup table."""
-
-    def __init__(self, mark: Heatmap, box: pg.ViewBox, theme: Theme):
-        colours = palette(mark.palette, theme)
-        nothing = np.array([QColor(theme.line).getRgb()[:3]], np.uint8)
-        self.image = pg.ImageItem(axisOrder="row-major")
-        self.image.setLookupTable(np.concatenate([colours[:255], nothing]))
-        box.addItem(self.image, ignoreBounds=True)
-
-    def update(self, mark: Heatmap, log: bool) -> None:
-        """Show other values."""
-        scaled = (mark.values.astype(np.float64) - mark.low) * (254 / (mark.high - mark.low))
-        gaps = ~np.isfinite(scaled)
-        levels = np.clip(np.where(gaps, 0, scaled), 0, 254).round().astype(np.uint8)
-        levels[gaps] = 255
-        self.image.setImage(levels, autoLevels=False, levels=(0, 255))
-        rows, columns = levels.shape
-        self.image.setRect(QRectF(0.5, -0.5, columns, rows))
 
 
 class PointsItem:
@@ -98,7 +42,7 @@ class PointsItem:
         self.dots = Dots(theme)
         box.addItem(self.dots, ignoreBounds=True)
 
-    def update(self, mark: Points, log: bool) -> None:
+    def take(self, mark: Points, log: bool, pyramid: None = None) -> None:
         """Show another mark."""
         self.chooses = mark.chooses
         self.dots.show_mark(mark, log10(mark.y) if log else mark.y)
@@ -216,19 +160,3 @@ class Dots(pg.GraphicsObject):
             QColor(*colours[level].tolist()) if known else missing
             for level, known in zip(levels, np.isfinite(scaled), strict=True)
         ]
-
-
-def log10(values):
-    """log10 with everything that has none as NaN, which is drawn as a gap."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        logs = np.log10(values)
-    return np.where(np.isfinite(logs), logs, np.nan)[()]
-
-
-def _outline(x: np.ndarray, low: np.ndarray, high: np.ndarray) -> QPainterPath:
-    """The closed outline of a band where it is finite."""
-    known = np.isfinite(low) & np.isfinite(high)
-    if not known.any():
-        return QPainterPath()
-    x, low, high = x[known], low[known], high[known]
-    return pg.functions.arrayToQPath(np.concatenate([x, x[::-1]]), np.concatenate([high, low[::-1]]))

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import pyqtgraph as pg
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPen
 
 from rnnscope.app.cursor import Cursor
-from rnnscope.app.mark_items import PointsItem, log10, make_item
+from rnnscope.app.level import Level
+from rnnscope.app.mark_items import PointsItem, make_item
 from rnnscope.app.panel_parts import AXIS_WIDTH, NO_AXIS_WIDTH, Head, Scale, Side, font_of
+from rnnscope.app.pyramids import Pyramid, log10
 from rnnscope.app.theme import TEXT_PIXELS, TICK_PIXELS, Theme
 from rnnscope.app.time_box import TimeBox
 from rnnscope.views.plot import Axis, Heatmap, Lines, Mark, Panel, Points
@@ -18,6 +21,7 @@ from rnnscope.views.words import number, power_of_ten
 
 TICKS_HEIGHT, LABEL_HEIGHT, NO_HEIGHT = 18, 34, 4  # pixels of the axis below: ticks alone, with a label, neither
 NAME_HEIGHT = 14  # pixels from one name of dots to the next
+WIDEST = "−0.0000"  # about as wide as values are
 SLACK = 0.03  # of a value axis, between its ends and the dots on them
 
 
@@ -34,7 +38,7 @@ class PanelItem:
     def __init__(self, layout: pg.GraphicsLayout, row: int, column: int, panel: Panel, cursor: Cursor, theme: Theme):
         self.theme, self.cursor, self.panel = theme, cursor, panel
         self.box = TimeBox(cursor)
-        self.box.of_time = panel.x.kind == "time"
+        self.box.of_time, self.box.of_training = panel.x.kind == "time", panel.x.kind == "iteration"
         self.head, self.side = Head(theme), Side(theme)
         self.left = Scale("left", self.box, theme)
         self.bottom = Scale("bottom", self.box, theme, panel.x.counts)
@@ -53,7 +57,7 @@ class PanelItem:
         self.items = [make_item(mark, self.box, theme) for mark in panel.marks]
         self.box.dots = [item for item in self.items if isinstance(item, PointsItem)]
         for value, name in panel.y.levels:
-            self._add_level(log10(value) if panel.y.log else value, name)
+            self.box.addItem(Level(log10(value) if panel.y.log else value, name, self.box, theme), ignoreBounds=True)
         self.empty = pg.TextItem(panel.empty, color=theme.faint, anchor=(0, 0.5))
         self.empty.setFont(font_of(TEXT_PIXELS))
         self.empty.setVisible(bool(panel.empty))
@@ -76,14 +80,17 @@ class PanelItem:
             tuple(map(_made_from, panel.marks)),
         )
 
-    def update(self, panel: Panel) -> None:
-        """Show another Panel of the same structure."""
+    def update(self, panel: Panel, pyramids: Sequence[Pyramid | None]) -> None:
+        """Show another Panel of the same structure, with a pyramid for each of its marks."""
         self.panel = panel
         self.box.of_units = any(isinstance(mark, Heatmap) for mark in panel.marks)
         self.head.title = panel.title[:1].upper() + panel.title[1:]
         self.head.symbol = panel.symbol
-        for item, mark in zip(self.items, panel.marks, strict=True):
-            item.update(mark, panel.y.log)
+        lost = sum(pyramid.not_finite for pyramid in pyramids if pyramid)
+        self.head.note = f"{lost:,} not finite" if lost else ""
+        for item, mark, pyramid in zip(self.items, panel.marks, pyramids, strict=True):
+            item.take(mark, panel.y.log, pyramid)
+        self.head.readings = [" ".join(filter(None, (name, value and WIDEST))) for name, value, _ in self.values()]
         self._set_limits(panel)
         self.left.show_ticks(_ticks(panel.y), panel.row_names)
         self.bottom.show_steps(panel.x.names)
@@ -108,8 +115,10 @@ class PanelItem:
         position = self.cursor.position
         found = []
         for mark in self.panel.marks:
+            missing = number(math.nan)
             if isinstance(mark, Heatmap):
                 read, colours = mark.read(position.time_step, position.unit), ["text"]
+                missing = missing if mark.gaps else "NaN"
             elif isinstance(mark, Points):
                 read, colours = mark.read(), ["text"]
             elif self.box.of_time:
@@ -117,7 +126,7 @@ class PanelItem:
             else:
                 read, colours = [(name, None) for name in mark.names], [style.colour for style in mark.styles]
             found += [
-                (name, "" if value is None else number(value), self.theme.colour(colour))
+                (name, _written(value, missing), self.theme.colour(colour))
                 for (name, value), colour in zip(read, colours, strict=False)
             ]
         return found
@@ -161,13 +170,6 @@ class PanelItem:
     def _slack(self, axis: Axis) -> float:
         return SLACK if self.box.dots and axis.kind in ("value", "lag") else 0
 
-    def _add_level(self, value: float, name: str) -> None:
-        pen = pg.mkPen(self.theme.faint, style=Qt.PenStyle.DotLine)
-        options = {"position": 0.99, "anchors": [(1, 1), (1, 1)], "color": self.theme.faint}
-        line = pg.InfiniteLine(value, 0, pen, label=name, labelOpts=options)
-        line.label.setFont(font_of(TICK_PIXELS))
-        self.box.addItem(line, ignoreBounds=True)
-
     def _set_limits(self, panel: Panel) -> None:
         limits = (panel.x.low, panel.x.high, panel.y.low, panel.y.high)
         if limits == self._limits:
@@ -187,6 +189,11 @@ def _made_from(mark: Mark) -> tuple:
     if isinstance(mark, Lines):
         return Lines, len(mark.names), mark.styles
     return (Heatmap, mark.palette) if isinstance(mark, Heatmap) else (Points,)
+
+
+def _written(value: float | None, missing: str) -> str:
+    """A value as it is read; `missing` for NaN."""
+    return "" if value is None else missing if math.isnan(value) else number(value)
 
 
 def _ticks(axis: Axis) -> list[tuple[float, str]]:

@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QRectF, Qt
-from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QImage, QPainter, QPen
 
 from rnnscope.app.theme import TEXT_PIXELS, TICK_PIXELS, Theme, palette
 from rnnscope.views.plot import Panel
@@ -17,6 +17,7 @@ from rnnscope.views.words import number
 AXIS_WIDTH = 48  # pixels, the same in every panel over time: this is what aligns the time axes
 NO_AXIS_WIDTH = 12  # in a plane whose neighbour at the left says the same
 TICK = -4  # pixels of a tick, outwards
+MOMENT = " at t = "  # what follows it in a title is left out where values need the room
 NAME_GAP = 3  # pixels between names of time steps
 BESIDE = 32  # pixels that the label of the axis at the left may be longer than the axis, its own margins among them
 
@@ -27,24 +28,34 @@ class Head(pg.GraphicsWidget):
     def __init__(self, theme: Theme):
         super().__init__()
         self.theme = theme
-        self.title = self.symbol = ""
+        self.title = self.symbol = self.note = ""
         self.colour = theme.text
+        self.readings: list[str] = []  # what values may look like, with their names
         self.indent = AXIS_WIDTH  # pixels, to stand above the box
         self._taken = 0.0  # pixels the name needs
         self.setFixedHeight(16)
 
     def paint(self, painter, option, widget=None):
-        """Write the name and the symbol."""
+        """Write the name and what is to be noted of the data; the symbol unless values would lose their names to it."""
         rect = self.rect().adjusted(self.indent, 0, -8, 0)
         start = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
-        painter.setFont(font_of(TEXT_PIXELS))
+        upright, italic = font_of(TEXT_PIXELS), font_of(TEXT_PIXELS, italic=True)
+        room = rect.width() - sum(_width(text, upright) + 16 for text in (*self.readings, *filter(None, [self.note])))
+        title, moment, _ = self.title.partition(MOMENT)
+        if moment and _width(self.title, upright) + 8 <= room:
+            title = self.title  # else it is the transport that tells the time step
+        painter.setFont(upright)
         painter.setPen(QColor(self.colour))
-        title = painter.fontMetrics().elidedText(self.title, Qt.TextElideMode.ElideRight, int(rect.width()))
+        title = painter.fontMetrics().elidedText(title, Qt.TextElideMode.ElideRight, int(rect.width()))
         self._taken = painter.drawText(rect, start, title).width() + 8
-        painter.setFont(font_of(TEXT_PIXELS, italic=True))
-        painter.setPen(QColor(self.theme.faint))
-        if self._taken + painter.fontMetrics().horizontalAdvance(self.symbol) <= rect.width():
-            self._taken += painter.drawText(rect.adjusted(self._taken, 0, 0, 0), start, self.symbol).width() + 16
+        if self._taken > room:
+            room = rect.width()  # which is not enough for them anyway
+        words = [(self.symbol, italic, self.theme.faint), (self.note, upright, self.theme.text)]
+        for text, font, colour in words[self._taken + _width(self.symbol, italic) > room :]:
+            painter.setFont(font)
+            painter.setPen(QColor(colour))
+            if text:
+                self._taken += painter.drawText(rect.adjusted(self._taken, 0, 0, 0), start, text).width() + 16
 
     def paint_values(self, painter: QPainter, values: list[tuple[str, str, str]]) -> None:
         """Write (name, value, colour) from the right, in scene coordinates; what finds no room is left out."""
@@ -76,12 +87,13 @@ class Scale(pg.AxisItem):
         self.counts = counts
         self._steps: tuple[str, ...] = ()
         self._spelled = False
+        self._written: dict[str, str] = {}  # names of time steps in sight, in signs that the font has
         self._ticks: list[tuple[float, str]] | None = None
         self._names: tuple[str, ...] = ()
         super().__init__(side, pen=theme.faint, textPen=theme.faint, tickPen=theme.faint, maxTickLength=TICK)
-        self.setStyle(
-            tickFont=font_of(TICK_PIXELS), tickTextOffset=4, hideOverlappingLabels=False, maxTextLevel=0 if counts else 2
-        )
+        most = 0 if counts else 2  # few ticks: each has its number
+        self.setStyle(tickFont=font_of(TICK_PIXELS), tickTextOffset=4, hideOverlappingLabels=False)
+        self.setStyle(maxTextLevel=most, maxTickLevel=most)
         self.enableAutoSIPrefix(False)  # else "(x0.001)" appears where the label is empty
         self.linkToView(box)
 
@@ -93,7 +105,6 @@ class Scale(pg.AxisItem):
 
     def show_steps(self, names: tuple[str, ...]) -> None:
         """Write these names of the time steps 1, 2, .. from now on, where they find room."""
-        names = tuple(map(_writable, names))
         if names != self._steps:
             self._steps = names
             self.picture = None
@@ -103,8 +114,10 @@ class Scale(pg.AxisItem):
         """Every time step in sight where its name fits its column, else round numbers."""
         steps = range(max(math.ceil(low), 1), min(math.floor(high), len(self._steps)) + 1)
         column, metrics = self.size().width() / (high - low), QFontMetricsF(font_of(TICK_PIXELS))
-        wide = (metrics.horizontalAdvance(name) for name in self._steps[steps.start - 1 : steps.stop - 1])
-        self._spelled = len(steps) > 0 and max(wide) + NAME_GAP <= column
+        shown = set(self._steps[steps.start - 1 : steps.stop - 1]) if column > NAME_GAP else ()
+        self._written = {name: _writable(name) for name in shown}
+        wide = map(metrics.horizontalAdvance, self._written.values())
+        self._spelled = len(shown) > 0 and max(wide) + NAME_GAP <= column
         return [(1, [float(t) for t in steps])] if self._spelled else super().tickValues(low, high, size)
 
     def tickSpacing(self, low: float, high: float, size: float) -> list[tuple[float, float]]:
@@ -115,7 +128,7 @@ class Scale(pg.AxisItem):
     def tickStrings(self, values, scale: float, spacing: float) -> list[str]:
         """The names of time steps, or numbers as in print."""
         if self._spelled:
-            return [self._steps[round(value) - 1] for value in values]
+            return [self._written[self._steps[round(value) - 1]] for value in values]
         return [f"{value:,.0f}" for value in values] if self.counts else super().tickStrings(values, scale, spacing)
 
     def resizeEvent(self, event=None) -> None:
@@ -162,10 +175,8 @@ class Side(pg.GraphicsWidget):
             self._paint_bar(painter, space)
 
     def _paint_bar(self, painter, space: QRectF) -> None:
-        colours = palette(self.mark.palette, self.theme)
         bar = QRectF(space.left(), space.top(), 6, space.height())
-        column = np.ascontiguousarray(np.concatenate([colours[::-1], np.full((256, 1), 255, np.uint8)], 1)[:, None])
-        painter.drawImage(bar, pg.functions.ndarray_to_qimage(column, pg.QtGui.QImage.Format.Format_RGBA8888))
+        painter.drawImage(bar, _bar_of(self.mark.palette, self.theme))
         painter.setFont(font_of(TICK_PIXELS))
         painter.setPen(QColor(self.theme.faint))
         text = QRectF(bar.right() + 4, space.top() - 2, space.width(), space.height() + 4)
@@ -188,6 +199,18 @@ class Side(pg.GraphicsWidget):
             r, c = self.picture.marked
             painter.setPen(QPen(QColor("#D55E00"), 2))
             painter.drawRect(QRectF(space.left() + c * cell, top + r * cell, cell, cell))
+
+
+@cache
+def _bar_of(name: str, theme: Theme) -> QImage:
+    """A palette's colours in one column, the last at the top."""
+    colours = np.zeros((256, 1, 4), np.uint8)
+    colours[:, 0, :3] = palette(name, theme)[::-1]
+    return QImage(colours.data, 1, 256, 4, QImage.Format.Format_RGBX8888).convertToFormat(QImage.Format.Format_RGB32)
+
+
+def _width(text: str, font: QFont) -> float:
+    return QFontMetricsF(font).horizontalAdvance(text)
 
 
 def _writable(text: str) -> str:

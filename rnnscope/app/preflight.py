@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import ctypes
 import os
 import re
@@ -63,11 +64,18 @@ def check_display() -> None:
 
 
 def check_libraries() -> None:
-    """Raise DisplayProblem, naming the package, if Qt itself cannot be loaded."""
+    """Raise DisplayProblem, naming the package, if Qt itself cannot be loaded.
+
+    PySide6 puts an import of its own in the place of Python's, which reads the source of each module imported from then on,
+    and keeps it: torch would come later, and take 40 MB more. Python's is put back.
+    """
+    importing = builtins.__import__
     try:
         import PySide6.QtWidgets  # noqa: F401
     except ImportError as error:
         raise DisplayProblem(_sentence(str(error))) from None
+    finally:
+        builtins.__import__ = importing
 
 
 def _plugin() -> Path:

@@ -9,6 +9,7 @@ from PySide6.QtCore import QObject, Signal
 
 from rnnscope.app.mailbox import Frame
 from rnnscope.core.reach import Reach
+from rnnscope.core.snapshots import nearest
 from rnnscope.core.trace import Facts, History, Influence, Trace
 from rnnscope.views.plot import Style
 from rnnscope.views.subject import Subject
@@ -27,26 +28,45 @@ class Run(QObject):
         self.trace: Trace | None = None
         self.reaches: Mapping[str, Reach] = {}
         self.influence: Influence | None = None
+        self.snapshots: tuple[int, ...] = ()  # iterations that one can go back to
+        self.growth: Mapping[int, Mapping[str, Reach]] = {}  # iteration -> what was measured there
+        self.wanted: int | None = None  # the snapshot that is to be shown; None for now
+        self.past: tuple[int, Trace] | None = None  # the snapshot that is shown, and its trace
         self.rate, self.device = 0.0, ""
         self.shown = True
         self.unsaved = False
 
     @property
     def subject(self) -> Subject:
-        """The run as views see it."""
-        return Subject(self.name, self.style, self.facts, self.history, self.trace, self.reaches, self.influence)
+        """The run as views see it: at the snapshot that is looked at, or now."""
+        seen = (self.history, self.trace, self.reaches, self.influence, self.growth)
+        now = Subject(self.name, self.style, self.facts, *seen)
+        return now.back_at(*self.past) if self.past else now
+
+    def snapshot_at(self, iteration: int | None) -> int | None:
+        """The last snapshot that is not later than an iteration; None for now, and where there are none."""
+        return None if iteration is None or iteration >= len(self.history) else nearest(self.snapshots, iteration)
 
     def take(self, frame: Frame) -> None:
-        """Append what a frame brings."""
+        """Append what a frame brings. While the past is looked at, that goes on being shown."""
         self.history = self.history.extended(frame.loss, frame.gradient_norm)
         self.trace = frame.trace or self.trace
+        self.snapshots = frame.snapshots
         self.rate, self.device = frame.rate, frame.device
         self.unsaved = True
         self.changed.emit()
 
-    def measured(self, reaches: Mapping[str, Reach]) -> None:
-        """Keep how far back the model reaches, by some measures."""
-        self.reaches = {**self.reaches, **reaches}
+    def recalled(self, past: tuple[int, Trace] | None) -> None:
+        """Show a snapshot with its trace; or now."""
+        if past != self.past:
+            self.past = past
+            self.changed.emit()
+
+    def measured(self, reaches: Mapping[str, Reach], iteration: int | None = None) -> None:
+        """Keep how far back the model reaches, by some measures; or reached at an iteration."""
+        if iteration is None:
+            self.reaches, iteration = {**self.reaches, **reaches}, len(self.history)
+        self.growth = {**self.growth, iteration: {**self.growth.get(iteration, {}), **reaches}}
         self.changed.emit()
 
     def influenced(self, influence: Influence) -> None:

@@ -1,8 +1,8 @@
-"""Session: the runs, which of them are shown, the training under way, and the worker that does the work."""
+"""Session: the runs, which of them are shown, the trainings under way and waiting, and the worker that does the work."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,12 @@ from rnnscope.app.cursor import Cursor
 from rnnscope.app.jobs import Arrival
 from rnnscope.app.mailbox import Mailbox
 from rnnscope.app.run import Run
+from rnnscope.app.waiting import Waiting
 from rnnscope.app.worker import Worker
-from rnnscope.core.reach import QUICK, Reach
-from rnnscope.core.trace import Influence
+from rnnscope.core.reach import QUICK, TRAINING, Reach
+from rnnscope.core.snapshots import due
+from rnnscope.core.trace import Influence, Trace
+from rnnscope.views.growth import MEASURE, PER_OCTAVE
 from rnnscope.views.plot import Plot
 from rnnscope.views.subject import Subject, style_of
 
@@ -48,9 +51,11 @@ class Session(QObject):
         self.goal = 0  # iterations of the training under way
         self.start = 0  # iterations the run had before it
         self.paused = False
+        self.queue: list[Waiting] = []  # what is trained next, one after the other
         self.measures = QUICK  # how the reach of the shown runs is measured
         self.measuring: tuple[str, float] | None = None  # the run that is being measured, and the share that is done
         self._begins: int | None = None  # the run whose training has been asked for
+        self._takes_over = True  # whether that run becomes the current one
         self._next = 1
         self._mailbox = Mailbox()
         self.worker = Worker(self._mailbox, self)
@@ -58,6 +63,8 @@ class Session(QObject):
         self.worker.began.connect(self._on_began)
         self.worker.ended.connect(self._on_ended)
         self.worker.measured.connect(self._on_measured)
+        self.worker.grown.connect(self._on_grown)
+        self.worker.recalled.connect(self._on_recalled)
         self.worker.progressed.connect(self._on_progressed)
         self.worker.answered.connect(self._on_answered)
         self.worker.saved.connect(self._on_saved)
@@ -65,11 +72,12 @@ class Session(QObject):
         self.worker.refused.connect(self._on_refused)
         self.worker.failed.connect(self._on_failed)
         self.worker.influenced.connect(self._on_influenced)
-        self._following = False
+        self._following = self._growing = False
         self._pause = QTimer(self, singleShot=True, interval=FOLLOW_AFTER)
         self._pause.timeout.connect(self._on_rest)
         for moved in (self.cursor.moved, self.cursor.chosen, self.listed):
             moved.connect(self._pause.start)
+        self.cursor.chosen.connect(self._look_back)
         self._timer = QTimer(self)
         self._timer.setInterval(LOOK_PERIOD)
         self._timer.timeout.connect(self._on_look)
@@ -84,24 +92,45 @@ class Session(QObject):
         self.worker.adopt(self._identity(), name, model)
 
     def train(self, configuration: Any) -> None:
-        """Make a new run and train it."""
-        if self.training or self._begins:
-            return
-        self._begins = self._identity()
-        self.goal, self.start, self.paused = configuration.training.iterations, 0, False
-        self.state.emit()
-        self.worker.train(self._begins, configuration)
+        """Make a new run and train it, or do so when what is trained now has ended."""
+        from rnnscope.core.model import name_of
+
+        self._enqueue(Waiting(name_of(configuration), configuration))
 
     def train_on(self, training: Any) -> None:
-        """Go on training the current run with the settings given."""
-        if self.training or self._begins or not self.current:
-            return
-        run = self.current
-        self.goal, self.start, self.paused = training.iterations, len(run.history), False
-        self._begins = run.identity
+        """Go on training the current run with the settings given, or do so when what is trained now has ended."""
+        if self.current:
+            self._enqueue(Waiting(f"{self.current.name}, on", training, self.current))
+
+    def drop(self, waiting: Waiting) -> None:
+        """Take a training out of the queue."""
+        self.queue = [one for one in self.queue if one is not waiting]
         self.state.emit()
-        self.worker.train_on(run.identity, training)
-        run.configuration = run.configuration.model_copy(update={"training": training})
+
+    def clear_queue(self) -> None:
+        """Take all trainings out of the queue; the one under way goes on."""
+        self.queue = []
+        self.state.emit()
+
+    def _enqueue(self, waiting: Waiting) -> None:
+        self.queue.append(waiting)
+        self._begin_next()
+
+    def _begin_next(self, takes_over: bool = True) -> None:
+        """Begin what waits longest, unless there is a training."""
+        if self.queue and not (self.training or self._begins):
+            self._takes_over = takes_over
+            waiting, *self.queue = self.queue
+            run, training = waiting.run, waiting.training
+            self.goal, self.start, self.paused = training.iterations, len(run.history) if run else 0, False
+            if run:
+                self._begins = run.identity
+                self.worker.train_on(run.identity, training)
+                run.configuration = run.configuration.model_copy(update={"training": training})
+            else:
+                self._begins = self._identity()
+                self.worker.train(self._begins, waiting.settings)
+        self.state.emit()
 
     def pause(self) -> None:
         """Pause the training, or go on."""
@@ -111,15 +140,15 @@ class Session(QObject):
             self.state.emit()
 
     def stop(self) -> None:
-        """End the training and keep what it has learned; or give up the measurement under way."""
+        """End the training and keep what it has learned, so that the next one begins; or give up the measurement."""
         if self.training:
             self.worker.stop_training()
         else:
             self.worker.cancel()
 
-    def save(self, run: Run, path: Path | str) -> None:
-        """Write a run's model to a file."""
-        self.worker.save(run.identity, Path(path))
+    def save(self, run: Run, path: Path | str, snapshots: bool = False) -> None:
+        """Write a run's model to a file, with the snapshots of its training if asked for."""
+        self.worker.save(run.identity, Path(path), snapshots)
 
     def export(self, plot: Plot, path: Path, options: dict, numbers: Path | None = None) -> None:
         """Paint a plot for print."""
@@ -129,6 +158,7 @@ class Session(QObject):
         """Take a run out of the list."""
         self.worker.forget(run.identity)
         self.runs.remove(run)
+        self.queue = [waiting for waiting in self.queue if waiting.run is not run]
         if run is self.current:
             self.current = self.runs[-1] if self.runs else None
         run.deleteLater()
@@ -175,10 +205,11 @@ class Session(QObject):
 
     def subjects(self) -> list[Subject]:
         """The shown runs as views see them, with what was measured by the measures chosen."""
-        return [replace(run.subject, reaches=self._chosen(run)) for run in self.shown]
+        subjects = [run.subject for run in self.shown]
+        return [replace(subject, reaches=self._chosen(subject.reaches)) for subject in subjects]
 
-    def _chosen(self, run: Run) -> dict[str, Reach]:
-        return {name: reach for name, reach in run.reaches.items() if name.partition(", ")[0] in self.measures}
+    def _chosen(self, reaches: Mapping[str, Reach]) -> dict[str, Reach]:
+        return {name: reach for name, reach in reaches.items() if name.partition(", ")[0] in self.measures}
 
     @property
     def unsaved(self) -> list[Run]:
@@ -216,18 +247,57 @@ class Session(QObject):
             units = max(layer.units for run in self.shown for layer in run.trace.layers.values())
             layers = tuple(dict.fromkeys(name for run in self.shown for name in run.trace.layers))
             self.cursor.resize(tuple(trace.lengths.tolist()), units, layers, trace.layer)
+        self._record()
+        self._look_back()
+        self._grow()
         self.listed.emit()
         self.changed.emit()
+
+    def _record(self) -> None:
+        """Tell the cursor how far the training of the current run can be looked back on."""
+        now = len(self.current.history) if self.current else 0
+        self.cursor.record(tuple(n for n in self.current.snapshots if n < now) if self.current else (), now)
+
+    def _look_back(self) -> None:
+        """Have every shown run show its snapshot where the cursor stands."""
+        for run in self.shown:
+            then = run.snapshot_at(self.cursor.position.iteration)
+            if then != run.wanted:
+                run.wanted = then
+                self.worker.recall(run.identity, then)
+                if then is None:
+                    run.recalled(None)
+                    self._take_influence(run)
+
+    def _on_recalled(self, identity: int, iteration: int, trace: Trace) -> None:
+        run = self._by_identity(identity)
+        if run and run.wanted is not None:
+            run.recalled((iteration, trace))
+            self._take_influence(run)
+
+    def grow(self, growing: bool) -> None:
+        """Whether somebody looks at how the reach grows during training."""
+        self._growing = growing
+        self._grow()
+
+    def _grow(self) -> None:
+        """Have what is missing measured, as soon as nothing else is to be done."""
+        for run in self.shown if self._growing else ():
+            self.worker.grow(run.identity, (MEASURE,), tuple(n for n in run.snapshots if due(n, PER_OCTAVE)))
+
+    def _on_grown(self, identity: int, iteration: int, reaches: Mapping[str, Reach]) -> None:
+        if run := self._by_identity(identity):
+            run.measured(reaches, iteration)
 
     def _on_arrived(self, arrival: Arrival) -> None:
         again = sum(run.configuration.cell == arrival.configuration.cell for run in self.runs)
         name = self._free_name(arrival.name)
         run = Run(arrival.run, name, arrival.configuration, arrival.facts, style_of(arrival.cell, again), self)
-        run.history, run.trace = arrival.history, arrival.trace
+        run.history, run.trace, run.snapshots = arrival.history, arrival.trace, arrival.snapshots
         run.changed.connect(self.changed)
         self.runs.append(run)
         begins = arrival.run == self._begins
-        if begins or not self.current:
+        if (begins and self._takes_over) or not self.current:
             self.current = run
         run.shown = begins or len(self.shown) <= MOST_SHOWN
         self._relist()
@@ -256,10 +326,12 @@ class Session(QObject):
             of = (here.sequence, here.time_step, here.output)
             if (taken := run.influence) is None or (taken.sequence, taken.time_step, taken.output) != of:
                 self._take_influence(run)
+            if run.wanted is not None and run.trace.time_steps <= MEASURED_AT_ONCE:
+                self.worker.measure_past(run.identity, self._unasked, run.wanted)
 
     def _take_influence(self, run: Run) -> None:
         if self._following:
-            self.worker.influence(run.identity, self.cursor.position)
+            self.worker.influence(run.identity, replace(self.cursor.position, iteration=run.wanted))
 
     def _on_influenced(self, identity: int, influence: Influence) -> None:
         if run := self._by_identity(identity):
@@ -268,34 +340,46 @@ class Session(QObject):
     def measure_by(self, measures: tuple[str, ...]) -> None:
         """Choose the measures, and take those that are missing of the shown runs."""
         missing = tuple(name for name in measures if name not in self.measures)
-        self.measures = measures
+        self.measures, self.worker.chosen = measures, frozenset(measures)
         for run in self.shown if missing else ():
             self.worker.measure(run.identity, missing)
+        self._pause.start()
         self.changed.emit()
+
+    @property
+    def _unasked(self) -> tuple[str, ...]:
+        """The measures chosen that are taken without being asked for again: none that trains fresh models."""
+        return tuple(name for name in self.measures if name != TRAINING)
 
     def _measure(self, run: Run) -> None:
         if run.trace.time_steps <= MEASURED_AT_ONCE:
-            self.worker.measure(run.identity, self.measures)
+            self.worker.measure(run.identity, self._unasked)
 
     def _on_look(self) -> None:
         if not (frame := self._mailbox.take()):
             return
         if run := self._by_identity(frame.run):
             run.take(frame)
+            if run is self.current:
+                self._record()
             if frame.trace is not None and run in self.shown:
-                self._take_influence(run)
+                self._look_back()
+                if run.wanted is None:
+                    self._take_influence(run)
 
     def _on_ended(self, identity: int, how: str) -> None:
         self._on_look()
         self._timer.stop()
         self.training, self.paused = None, False
-        if run := self._by_identity(identity):
+        run = self._by_identity(identity)
+        self._begin_next(self.current is run and self.cursor.position.iteration is None)  # who looks elsewhere stays there
+        if run:
             run.reaches = {}
             self._take_influence(run)
             self._measure(run)
+            self._grow()
             if how not in ("finished", "stopped"):
                 self.told.emit(f"{run.name}: {how}", "")
-        self.state.emit()
 
     def _on_measured(self, identity: int, reaches) -> None:
         if run := self._by_identity(identity):
@@ -333,4 +417,4 @@ class Session(QObject):
         """A training that was asked for does not begin; what went wrong elsewhere is no business of it."""
         if identity == self._begins:
             self._begins = None
-            self.state.emit()
+            self._begin_next()

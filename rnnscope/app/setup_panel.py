@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 from rnnscope.app.catalogue import Catalogue
 from rnnscope.app.run import Run
 from rnnscope.app.session import Session
+from rnnscope.app.waiting_list import WaitingList
 from rnnscope.views.loss import last_loss
 
 if TYPE_CHECKING:
@@ -61,6 +62,9 @@ class SetupPanel(QWidget):
         self.status.setObjectName("faint")
         column.addWidget(self.progress)
         column.addWidget(self.status)
+        self.waiting = WaitingList(self)
+        self.waiting.dropped.connect(session.drop)
+        column.addWidget(self.waiting)
         title = QLabel("Runs", self)
         title.setObjectName("section")
         title.setIndent(0)
@@ -126,12 +130,13 @@ class SetupPanel(QWidget):
         row.setSpacing(4)
         self.train_button = QPushButton("Train", self)
         self.train_button.setObjectName("primary")
-        self.train_button.setToolTip("Make a new model and train it (Ctrl+T)")
         self.train_button.clicked.connect(self.train)
         self.pause_button = QPushButton("Pause", self)
         self.pause_button.clicked.connect(self.session.pause)
         self.stop_button = QPushButton("Stop", self)
-        self.stop_button.setToolTip("End the training, what it has learned stays; or give up the measurement")
+        self.stop_button.setToolTip(
+            "End the training: what it has learned stays, and what waits begins. Or give up the measurement"
+        )
         self.stop_button.clicked.connect(self.session.stop)
         for button in (self.train_button, self.pause_button, self.stop_button):
             button.setAutoDefault(False)
@@ -140,13 +145,14 @@ class SetupPanel(QWidget):
 
     def _on_state(self) -> None:
         training = self.session.training is not None
-        ready = self.form is not None and not self.form.problem
-        self.train_button.setEnabled(ready and not training and not self.session.starting)
+        busy = training or self.session.starting
+        self.train_button.setEnabled(self.form is not None and not self.form.problem)
+        self.train_button.setText("Train next" if busy else "Train")
+        self.train_button.setToolTip(f"Make a new model and train it{' when this training has ended' * busy} (Ctrl+T)")
         self.pause_button.setEnabled(training)
         self.stop_button.setEnabled(training or self.session.measuring is not None)
         self.pause_button.setText("Go on" if self.session.paused else "Pause")
-        if self.form:
-            self.form.setEnabled(not training and not self.session.starting)
+        self.waiting.show_queue(self.session.queue)
         self._show_progress()
 
     def _show_progress(self) -> None:
@@ -198,7 +204,8 @@ class SetupPanel(QWidget):
         run = self.session.current
         if self.form and run and run is not self._described:
             self._described = run
-            self.form.show_configuration(run.configuration)
+            if not self.session.starting:  # then the form may say by now what is to be trained next
+                self.form.show_configuration(run.configuration)
 
     def _on_row(self, row: int) -> None:
         if 0 <= row < len(self.session.runs):

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
 from PySide6.QtGui import QColor, QFont, QFontDatabase, QPalette
 from PySide6.QtWidgets import QApplication
 
-from rnnscope.views.palettes import vik
+if TYPE_CHECKING:
+    import numpy as np
 
 TEXT_PIXELS, TICK_PIXELS = 12, 10.5
 
@@ -41,6 +42,10 @@ THEMES = {theme.name: theme for theme in (DARK, LIGHT)}
 @cache
 def palette(name: str, theme: Theme) -> np.ndarray:
     """256 colours (256, 3) uint8 for a Heatmap's palette: vik, cividis, or from the background up."""
+    import numpy as np
+
+    from rnnscope.views.palettes import vik
+
     if name == "signed":
         return (vik() * 255).round().astype(np.uint8)
     if name == "share":
@@ -118,7 +123,7 @@ QPushButton, QToolButton, QComboBox, QSpinBox, QDoubleSpinBox, QLineEdit {{
 QPushButton:hover, QToolButton:hover, QComboBox:hover, QSpinBox:hover, QLineEdit:hover {{ border-color: {faint}; }}
 QPushButton:focus, QComboBox:focus, QSpinBox:focus, QLineEdit:focus, QListWidget:focus {{ border-color: {accent}; }}
 QPushButton:pressed, QToolButton:pressed {{ background: {line}; }}
-QToolButton#measure {{ border: none; color: {faint}; padding: 2px 6px; }}
+QToolButton#measure {{ background: transparent; border: none; color: {faint}; padding: 2px 6px; }}
 QToolButton#measure:hover {{ color: {text}; }}
 QToolButton#measure:checked {{ color: {text}; border-bottom: 2px solid {accent}; }}
 QPushButton:disabled, QToolButton:disabled, QComboBox:disabled, QSpinBox:disabled, QLineEdit:disabled {{
@@ -137,6 +142,8 @@ QListWidget::item {{ padding: 4px 2px; }}
 QListWidget::item:selected, QTableWidget::item:selected {{ background: {line}; color: {text}; }}
 QListWidget::item:disabled {{ color: {faint}; }}
 QTableWidget {{ padding-right: 8px; }}
+QTableWidget::item {{ padding: 0 3px; }}
+QHeaderView {{ background: {panel}; }}
 QHeaderView::section {{ background: {panel}; color: {faint}; border: none; padding: 2px 6px; font-weight: 400; }}
 QTableCornerButton::section {{ background: {panel}; border: none; }}
 QProgressBar {{ background: {line}; border: none; max-height: 4px; min-height: 4px; }}

@@ -12,18 +12,21 @@ from rnnscope.app.mark_items import NEAR, PointsItem
 class TimeBox(pg.ViewBox):
     """A view box whose mouse moves the shared cursor: drag scrubs, wheel zooms, right drag pans, double click shows all.
 
-    Over axes that are not time a click on a dot does what its mark says, and nothing else does anything.
+    Over iterations drag and click look back at the training. Over other axes a click on a dot does what its mark says, and
+    nothing else does anything.
     """
 
     def __init__(self, cursor: Cursor):
         super().__init__(enableMenu=False, enableMouse=False, defaultPadding=0)
         self.cursor = cursor
-        self.of_time = self.of_units = False
+        self.of_time = self.of_training = self.of_units = False
         self.dots: list[PointsItem] = []
 
     def mouseDragEvent(self, event, axis=None):
         """Scrub with the left button, pan with the others."""
         event.accept()
+        if self.of_training and event.button() == Qt.MouseButton.LeftButton:
+            self.cursor.look_back_to(self._time(event.pos()))
         if not self.of_time:
             return
         if event.button() == Qt.MouseButton.LeftButton:
@@ -33,11 +36,13 @@ class TimeBox(pg.ViewBox):
 
     def mouseClickEvent(self, event):
         """Put the cursor here, and choose the unit in a heatmap; or take the dot that was clicked on."""
-        if event.button() != Qt.MouseButton.LeftButton or not (self.of_time or self.dots):
+        if event.button() != Qt.MouseButton.LeftButton or not (self.of_time or self.of_training or self.dots):
             event.ignore()
             return
         event.accept()
-        if not self.of_time:
+        if self.of_training:
+            self.cursor.look_back_to(self._time(event.pos()))
+        elif not self.of_time:
             self._take_dot(event.scenePos())
         elif event.double():
             self.cursor.show_all()

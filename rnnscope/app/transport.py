@@ -1,12 +1,13 @@
-"""Transport: play, pause, step and scrub through the time steps of a sequence."""
+"""Transport: play, pause, step and scrub through the time steps of a sequence, and through the iterations of a training."""
 
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtGui import QKeySequence, QShortcut
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSlider, QSpinBox, QToolButton, QWidget
+from PySide6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QLabel, QSlider, QSpinBox, QWidget
 
 from rnnscope.app.cursor import Cursor
+from rnnscope.app.look_back import LookBack
+from rnnscope.app.step_button import step_button
 from rnnscope.app.wheel_guard import WheelGuard
 
 SPEEDS = (1, 2, 5, 10, 20, 50, 100)  # time steps a second
@@ -14,15 +15,22 @@ FAR = 10  # time steps of a large step
 
 
 class Transport(QWidget):
-    """The bar at the bottom. Space plays, arrows step, Shift+arrows step by ten, Home and End go to the ends."""
+    """The bar at the bottom. Space plays, arrows step, Shift+arrows step by ten, Home and End go to the ends.
+
+    With Alt the same keys go through the training.
+    """
 
     def __init__(self, cursor: Cursor, parent: QWidget):
         super().__init__(parent)
         self.cursor = cursor
         self._timer = QTimer(self)
         self._timer.timeout.connect(self._on_tick)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(16, 6, 16, 8)
+        grid = QGridLayout(self)
+        grid.setContentsMargins(16, 6, 16, 8)
+        grid.setHorizontalSpacing(12)
+        grid.setVerticalSpacing(4)
+        grid.setColumnStretch(1, 1)
+        row = QHBoxLayout()
         row.setSpacing(4)
         self.play_button = None
         for text, tip, key, slot in (
@@ -34,7 +42,7 @@ class Transport(QWidget):
             ("››", "Ten time steps forward", "Shift+Right", self.far_forward),
             ("›|", "Last time step", "End", self.to_end),
         ):
-            button = self._button(text, tip, key, slot)
+            button = step_button(self, text, tip, key, slot)
             row.addWidget(button)
             if slot == self.toggle:
                 self.play_button = button
@@ -53,7 +61,6 @@ class Transport(QWidget):
         self.slider.valueChanged.connect(cursor.move)
         self.where = QLabel(self)
         self.where.setMinimumWidth(112)
-        self.where.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.layer = QComboBox(self)
         self.layer.setAccessibleName("Layer")
         self.layer.setToolTip("The layer whose signals are shown")
@@ -66,10 +73,12 @@ class Transport(QWidget):
         self.unit.valueChanged.connect(self._on_unit)
         row.addSpacing(8)
         row.addWidget(self.speed)
-        row.addSpacing(8)
-        row.addWidget(self.slider, 1)
-        row.addWidget(self.where)
-        row.addSpacing(12)
+        grid.addLayout(row, 0, 0)
+        grid.addWidget(self.slider, 0, 1)
+        grid.addWidget(self.where, 0, 2)
+        row = QHBoxLayout()
+        row.setSpacing(4)
+        grid.addLayout(row, 0, 3)
         row.addWidget(self.layer)
         for name, box in (("sequence", self.sequence), ("unit", self.unit)):
             label = QLabel(name, self)
@@ -77,6 +86,7 @@ class Transport(QWidget):
             row.addSpacing(12)
             row.addWidget(label)
             row.addWidget(box)
+        self.training = LookBack(cursor, grid, 1, self)
         cursor.moved.connect(self._on_moved)
         cursor.chosen.connect(self._on_moved)
         cursor.resized.connect(self._on_resized)
@@ -120,18 +130,6 @@ class Transport(QWidget):
     def far_forward(self) -> None:
         """Ten time steps forward."""
         self.cursor.move(self.cursor.position.time_step + FAR)
-
-    def _button(self, text: str, tip: str, key: str, slot) -> QToolButton:
-        button = QToolButton(self)
-        button.setText(text)
-        button.setToolTip(f"{tip} ({key})")
-        button.setAccessibleName(tip)
-        button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        button.setFixedWidth(36)
-        button.clicked.connect(slot)
-        shortcut = QShortcut(QKeySequence(key), self, context=Qt.ShortcutContext.WindowShortcut)
-        shortcut.activated.connect(slot)
-        return button
 
     def _spin(self, name: str) -> QSpinBox:
         box = QSpinBox(self)

@@ -13,10 +13,11 @@ from rnnscope.app.canvas import Canvas
 from rnnscope.app.cursor import Cursor
 from rnnscope.app.draw_queue import DrawQueue
 from rnnscope.app.grip import Grip
+from rnnscope.app.pyramids import Pyramid, pyramids_of
 from rnnscope.app.scrolled import scrolled
 from rnnscope.app.theme import Theme
 from rnnscope.core.trace import Trace
-from rnnscope.views import DEPENDS, DRAWN_FROM, Plot, Subject, draw
+from rnnscope.views import DEPENDS, DRAWN_FROM, Plot, Position, Subject, draw
 
 TITLES = {
     "input": "Input",
@@ -35,16 +36,19 @@ TITLES = {
     "error": "Loss per time step",
     "loss": "Training loss",
     "reach": "How far back",
+    "growth": "Reach during training",
 }
 
 LEAST_HEIGHT = {
     "loss": 150,
     "reach": 150,
+    "growth": 150,
     "tree": 200,
     "saturation": 150,
     "attention_map": 150,
     "directions": 150,
 }  # pixels; 72 for the views over time
+LONG = 32_000  # values of the shown sequence from which on a view is computed beside the window: it may take a frame
 SCROLLED = frozenset({"saturation"})  # a row for each run, and no time axis that would have to stay in line with others
 
 
@@ -77,6 +81,7 @@ class ViewDock(QDockWidget):
         super().__init__(TITLES.get(view, view.capitalize()), parent)
         self.view, self.cursor, self._subjects, self._queue = view, cursor, subjects, queue
         self._depends = DEPENDS.get(view, ("sequence", "layer"))
+        self._source = DRAWN_FROM.get(view, "trace")
         self.setObjectName(f"view-{view}")
         self.canvas = Canvas(cursor, theme, view == "input", self)
         self.canvas.least_height = LEAST_HEIGHT.get(view, 72)
@@ -85,6 +90,7 @@ class ViewDock(QDockWidget):
         self.setWidget(scrolled(self.canvas, self.canvas.least_height, self) if view in SCROLLED else self.canvas)
         self.setTitleBarWidget(Grip(self))
         self._drawn: tuple | None = None
+        self._dressed = theme
         export = QAction("Export this view…", self)
         export.triggered.connect(self._on_export)
         self._menu = QMenu(self)
@@ -111,26 +117,36 @@ class ViewDock(QDockWidget):
             self._queue.ask(self.refresh)
 
     def refresh(self) -> None:
-        """Draw what is new; nothing while hidden."""
+        """Draw what is new, at once or, if it is long, as soon as it is computed; nothing while hidden."""
         if not self.seen:
             return
+        if self._dressed is not self.canvas.theme:
+            self.canvas.set_theme(self._dressed)
         subjects = self._subjects()
         drawn = self._what_is_drawn(subjects)
-        if drawn != self._drawn:
-            self._drawn = drawn
-            self.canvas.draw(draw(self.view, subjects, self.cursor.position))
+        if drawn == self._drawn:
+            return
+        self._drawn = drawn
+        work = partial(_pictured, self.view, subjects, self.cursor.position, self.canvas.pyramids)
+        if sum(_size(subject, self._source) for subject in subjects) >= LONG:
+            self._queue.ask_long(work, self._show)
+        else:
+            self._queue.drop(self._show)
+            self._show(work())
 
     def set_theme(self, theme: Theme) -> None:
         """Change colours."""
-        self.canvas.set_theme(theme)
-        self._drawn = None
+        self._dressed = theme
         self.refresh()
+
+    def _show(self, pictured: tuple[Plot, list[Pyramid | None]]) -> None:
+        self.canvas.draw(*pictured)
 
     def _what_is_drawn(self, subjects: Sequence[Subject]) -> tuple:
         """Everything the Plot depends on; frozen values are compared by identity, and kept so that it stays theirs."""
-        source, here = DRAWN_FROM.get(self.view, "trace"), self.cursor.position
+        here = self.cursor.position
         return [getattr(here, name) for name in self._depends], [
-            (subject.name, subject.style, getattr(subject, source)) for subject in subjects
+            (subject.name, subject.style, getattr(subject, self._source)) for subject in subjects
         ]
 
     def _on_moved(self) -> None:
@@ -167,3 +183,20 @@ class ViewDock(QDockWidget):
 
     def _on_export(self) -> None:
         self.export_wanted.emit(self.view)
+
+
+def _pictured(
+    view: str, subjects: Sequence[Subject], position: Position, earlier: Sequence[Pyramid | None]
+) -> tuple[Plot, list[Pyramid | None]]:
+    """A view, ready for the canvas: of frozen values only, so that any thread may do it."""
+    plot = draw(view, subjects, position)
+    return plot, pyramids_of(plot, earlier)
+
+
+def _size(subject: Subject, source: str) -> int:
+    """About how many values of a subject a view goes through."""
+    if source == "history":
+        return len(subject.history)
+    if source == "trace" and subject.trace is not None:
+        return subject.trace.time_steps * subject.trace.units
+    return 0

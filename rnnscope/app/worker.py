@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 import traceback
@@ -18,11 +19,15 @@ from PySide6.QtCore import QObject, QThread, Signal
 from rnnscope.app.catalogue import Catalogue
 from rnnscope.app.jobs import Arrival, Cancelled, GaveWay, Held, Job, Ongoing, Refused
 from rnnscope.app.mailbox import Frame, Mailbox
+from rnnscope.app.recent_traces import RecentTraces
+from rnnscope.core.reach import QUICK, TRAINING
+from rnnscope.core.trace import Trace
 from rnnscope.views.plot import Plot
 from rnnscope.views.subject import Position
 
 NO_RUN = 0  # of a job that belongs to none
 LEAST_PERIOD = 0.05  # seconds between frames
+PATIENCE = 0.3  # seconds from which on a recording takes long
 TRACE_SHARE = 0.04  # of the worker's time may go into traces while it trains
 
 
@@ -37,6 +42,8 @@ class Worker(QThread):
     arrived = Signal(object)
     ended = Signal(int, str)
     measured = Signal(int, object)
+    grown = Signal(int, int, object)  # run, iteration, what was measured there
+    recalled = Signal(int, int, object)  # run, iteration, trace
     influenced = Signal(int, object)
     progressed = Signal(int, float)
     done = Signal(str)
@@ -53,8 +60,13 @@ class Worker(QThread):
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._patient: deque[Job] = deque()
         self._held: dict[int, Held] = {}
+        self._wanted: dict[int, int] = {}  # the iteration of a run that is looked at, where that is not now
+        self._past = RecentTraces()
+        self._grown: set[tuple[int, int, str]] = set()  # run, iteration and measure of what was measured of the past
         self._training: Ongoing | None = None
         self._cancel = Event()
+        self.chosen = frozenset(QUICK)  # measures: what is not among them is not begun, or ended
+        self._tells = 0.0  # when the progress of a measurement is told next
         self._threads = 0  # that torch used before
         self.outstanding = 0  # jobs whose answer is still to come
         self._answered.connect(self._on_answered)
@@ -86,20 +98,38 @@ class Worker(QThread):
         self._ask(NO_RUN, lambda: self._end("stopped"))
 
     def measure(self, run: int, measures: tuple[str, ...]) -> None:
-        """Measure how far back a model reaches."""
-        self._ask(run, lambda: self._measure(run, measures), patient=True)
+        """Measure how far back a model reaches; what trains fresh models for hours is a job that lets others pass."""
+        for long in (False, True):
+            if part := tuple(name for name in measures if (name == TRAINING) == long):
+                self._ask(run, lambda part=part: self._measure(run, part), patient=True, long=long)
+
+    def grow(self, run: int, measures: tuple[str, ...], iterations: tuple[int, ...]) -> None:
+        """Measure how far back a model reached at snapshots of its training, where that is not known yet."""
+        self._ask(run, lambda: self._grow(run, measures, iterations), patient=True)
+
+    def recall(self, run: int, iteration: int | None) -> None:
+        """Trace a model at a snapshot; what was asked for before and is not begun is dropped. None: now is looked at."""
+        if iteration is None:
+            self._wanted.pop(run, None)
+        else:
+            self._wanted[run] = iteration
+            self._ask(run, lambda: self._recall(run, iteration))
+
+    def measure_past(self, run: int, measures: tuple[str, ...], iteration: int) -> None:
+        """Measure how far back a model reached at a snapshot, if it is still looked at by then."""
+        self._ask(run, lambda: self._wanted.get(run) == iteration and self._grow(run, measures, (iteration,)), patient=True)
 
     def influence(self, run: int, position: Position) -> None:
-        """Find what mattered to an output at a position in the probe."""
+        """Find what mattered to an output at a position in the probe, and in the training."""
         self._ask(run, lambda: self._influence(run, position))
 
     def cancel(self) -> None:
         """Give up the measurement under way."""
         self._cancel.set()
 
-    def save(self, run: int, path: Path) -> None:
-        """Write a model file."""
-        self._ask(run, lambda: self._save(run, Path(path)), must=True)
+    def save(self, run: int, path: Path, snapshots: bool = False) -> None:
+        """Write a model file, with its snapshots if asked for."""
+        self._ask(run, lambda: self._save(run, Path(path), snapshots), must=True)
 
     def export(self, plot: Plot, path: Path, options: dict, numbers: Path | None) -> None:
         """Paint a plot for print, and write its numbers."""
@@ -151,7 +181,7 @@ class Worker(QThread):
             if self._training and not self._training.paused:
                 self._guarded(self._training.run, self._iterate)
             elif self._patient:
-                return self._patient[0]
+                return min(self._patient, key=lambda job: job.long)
             else:
                 break
         return self._jobs.get()
@@ -172,8 +202,10 @@ class Worker(QThread):
         from rnnscope.core.cells import CELLS
         from rnnscope.core.configuration import Configuration, Training
         from rnnscope.core.networks import NETWORKS
+        from rnnscope.core.store import folder, tidy
         from rnnscope.core.tasks import TASKS
 
+        tidy(folder())
         self._threads = torch.get_num_threads()
         torch.set_num_threads(max(1, (os.cpu_count() or 2) - 1))  # one core is the screen's
         return Catalogue(
@@ -221,31 +253,55 @@ class Worker(QThread):
         from rnnscope.core.cells import CELLS
 
         configuration = model.configuration
-        self._held[run] = held = Held(model, model.task.probe())
+        held = Held(model, model.task.probe())
+        trace = self._first_trace(run, name, held)
+        self._held[run] = held
         cell = list(CELLS).index(configuration.cell)
         facts = model.task.facts()
-        self.arrived.emit(Arrival(run, name, configuration, facts, cell, model.history, held.trace(), path))
+        self.arrived.emit(
+            Arrival(run, name, configuration, facts, cell, model.history, trace, path, model.snapshots.iterations)
+        )
+
+    def _first_trace(self, run: int, name: str, held: Held) -> Trace:
+        """Whoever cancels it does not want the model, or closes the window."""
+        from rnnscope.core.tasks.task import PROBE_SEQUENCES
+
+        self._cancel.clear()
+        self._tells = time.perf_counter() + PATIENCE
+        try:
+            trace = held.trace(lambda done: self._look_up(run, done, gives_way=False))
+        except Cancelled:
+            if self.isInterruptionRequested():
+                raise
+            raise Refused(f"{name}: not opened, because its recording was cancelled") from None
+        if (few := trace.sequences) < PROBE_SEQUENCES:
+            long = f"{trace.time_steps:,} time steps"
+            self.done.emit(f"{name}: of sequences of {long} only {few} can be looked at, not {PROBE_SEQUENCES}")
+        return trace
 
     def _train(self, run: int, configuration: Any) -> None:
         from rnnscope.core.model import Model
-        from rnnscope.core.training import choose_device, train
+        from rnnscope.core.training import choose_device
 
         choose_device(configuration.training.device)
         model = Model(configuration)
         self._arrive(run, model.name, model, None)
-        self._begin(run, train(model, wait=False))
+        self._begin(run)
 
-    def _begin(self, run: int, updates: Any) -> None:
-        self._training = Ongoing(run, updates, time.perf_counter())
+    def _begin(self, run: int) -> None:
+        from rnnscope.core.training import train, with_snapshots
+
+        model = self._held[run].model
+        self._training = Ongoing(run, with_snapshots(model, train(model, wait=False)), time.perf_counter())
         self.began.emit(run)
 
     def _train_on(self, run: int, training: Any) -> None:
-        from rnnscope.core.training import choose_device, train
+        from rnnscope.core.training import choose_device
 
         choose_device(training.device)
         model = self._held[run].model
         model.configuration = model.configuration.model_copy(update={"training": training})
-        self._begin(run, train(model, wait=False))
+        self._begin(run)
 
     def _iterate(self) -> None:
         training = self._training
@@ -269,13 +325,31 @@ class Worker(QThread):
         training.pending, training.started = [], now
         trace = None
         if trace_anyway or now >= training.next_trace:
-            trace = held.trace()
-            cost = time.perf_counter() - now
-            training.next_trace = now + cost / TRACE_SHARE
-        self.mailbox.put(
-            Frame(training.run, loss, norm, training.rate, f"{held.model.device} · {held.model.network.engine}", trace)
-        )
+            trace = self._next_trace(training, held, gives_way=not trace_anyway)
+        device, snapshots = f"{held.model.device} · {held.model.network.engine}", held.model.snapshots.iterations
+        self.mailbox.put(Frame(training.run, loss, norm, training.rate, device, trace, snapshots))
         training.next_frame = now + LEAST_PERIOD
+
+    def _next_trace(self, training: Ongoing, held: Held, gives_way: bool) -> Trace | None:
+        """None if it was cancelled, if it takes long and there is something else to do, or if there is no room for it."""
+        from rnnscope.core.files import sentence
+
+        self._cancel.clear()
+        began = time.perf_counter()
+        self._tells = training.next_trace = math.inf
+        try:
+            trace = held.trace(
+                lambda done: self._look_up(
+                    training.run, done, gives_way and done < 1 and time.perf_counter() > began + PATIENCE
+                )
+            )
+        except (Cancelled, GaveWay):
+            trace = None
+        except OSError as error:
+            self.refused.emit(training.run, sentence(error))
+            return None
+        training.next_trace = began + (time.perf_counter() - began) / TRACE_SHARE
+        return trace
 
     def _pause(self, paused: bool) -> None:
         if self._training:
@@ -300,40 +374,79 @@ class Worker(QThread):
     def _measure(self, run: int, measures: tuple[str, ...]) -> None:
         from rnnscope.core.comparison import evaluated
 
-        def look_up(done: float) -> None:
-            if self._cancel.is_set() or self.isInterruptionRequested():
-                raise Cancelled
-            if not self._jobs.empty():
+        def between(done: float) -> None:
+            if not self.chosen.issuperset(measures):
                 raise GaveWay
+            self._look_up(run, done)
+
+        measures = tuple(name for name in measures if name in self.chosen)
+        if run not in self._held or not measures:
+            return
+        self._cancel.clear()
+        between(0)
+        model = self._held[run].model
+        try:
+            measured = evaluated(model, model.task, measures, between=between)
+        except ValueError as error:
+            raise Refused(str(error)) from None
+        self.measured.emit(run, measured)
+
+    def _look_up(self, run: int, done: float, gives_way: bool = True) -> None:
+        """Between two portions of a measurement: tell how far it is, unless there is something else to do."""
+        if self._cancel.is_set() or self.isInterruptionRequested():
+            raise Cancelled
+        if gives_way and not self._jobs.empty():
+            raise GaveWay
+        if not done or time.perf_counter() >= self._tells:
+            self._tells = time.perf_counter() + LEAST_PERIOD
             self.progressed.emit(run, done)
+
+    def _grow(self, run: int, measures: tuple[str, ...], iterations: tuple[int, ...]) -> None:
+        """What is measured stays measured when something else comes between. What overflows at a snapshot leaves a gap."""
+        from rnnscope.core.comparison import evaluated
 
         if run not in self._held:
             return
         self._cancel.clear()
-        look_up(0)
-        model = self._held[run].model
-        try:
-            measured = evaluated(model, model.task, measures, between=look_up)
-        except ValueError as error:
-            raise Refused(str(error)) from None
-        self.measured.emit(run, measured)
+        model, known = self._held[run].model, self._grown
+        there = [n for n in iterations if n in model.snapshots.weights]
+        for count, iteration in enumerate(there):
+            missing = [name for name in measures if (run, iteration, name) not in known]
+            if not missing:
+                continue
+            self._look_up(run, count / len(there))
+            past = model.at(iteration)
+            try:
+                reaches = evaluated(
+                    past, past.task, missing, between=lambda done, n=count: self._look_up(run, (n + done) / len(there))
+                )
+            except ValueError:
+                reaches = {}
+            known |= {(run, iteration, name) for name in missing}
+            self.grown.emit(run, iteration, reaches)
+
+    def _recall(self, run: int, iteration: int) -> None:
+        if run in self._held and self._wanted.get(run) == iteration:
+            held = self._held[run]
+            self.recalled.emit(run, iteration, self._past.get(run, iteration, lambda: held.at(iteration).trace()))
 
     def _influence(self, run: int, position: Position) -> None:
         from rnnscope.core.memory.influence import influence
 
         if run in self._held:
-            model, here = self._held[run].model, (position.sequence, position.time_step, position.output)
+            model = self._held[run].at(position.iteration).model
+            here = position.sequence, position.time_step, position.output
             try:
                 self.influenced.emit(run, influence(model, model.task.probe(), *here))
             except ValueError as error:
                 raise Refused(str(error)) from None
 
-    def _save(self, run: int, path: Path) -> None:
+    def _save(self, run: int, path: Path, snapshots: bool) -> None:
         from rnnscope.core.formats import save
 
         if self._training and self._training.run == run:
             self._publish(self._training, time.perf_counter())
-        save(self._held[run].model, path)
+        save(self._held[run].model, path, snapshots=snapshots)
         self.saved.emit(run, str(path))
 
     def _export(self, plot: Plot, path: Path, options: dict, numbers: Path | None) -> None:
@@ -351,6 +464,7 @@ class Worker(QThread):
         if self._training and self._training.run == run:
             self._end("stopped")
         self._held.pop(run, None)
+        self._past.forget(run)
 
 
 def _scalars(pending: list) -> tuple[np.ndarray, np.ndarray]:

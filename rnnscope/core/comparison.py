@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rnnscope.core.choice import choose
-from rnnscope.core.denormals import flushed
 from rnnscope.core.memory import MEASURES
+from rnnscope.core.memory.alike import alike
 from rnnscope.core.memory.portions import Between, nothing
 from rnnscope.core.model import Model
 from rnnscope.core.reach import QUICK, Reach
 from rnnscope.core.sequences import sequences_for
 from rnnscope.core.settings import choose as among
 from rnnscope.core.tasks import Task
+from rnnscope.core.threads import one_thread
 
 if TYPE_CHECKING:
     import pandas
@@ -173,22 +173,19 @@ def reaches(
 ) -> dict[str, Reach]:
     """The measures that have a meaning for `model`: measure -> Reach, or "measure, direction" -> Reach for each direction.
 
+    In one thread and on the model's own engine, whose kernels are compiled first where they are missing: a model has the
+    same numbers to the last bit whoever measures it on a machine.
     measures keys of MEASURES
     inputs   (T, B, I); lengths, sources and parents as in `record`
     between  called now and then with the share of a measure that is done; what it raises ends the measurement
     """
     inputs, layout, _ = sequences_for(model, inputs, lengths, sources, parents)
-    before = model.network.engine
-    model.network.engine = before or choose(model, wait=False)
     measured = {}
-    try:
+    with alike(model, between):
         for name, (direction, chain) in product(measures, model.network.chains.items()):
-            with flushed():
-                reach = MEASURES[name](model, inputs, layout, chain, between)
+            reach = MEASURES[name](model, inputs, layout, chain, between)
             if reach is not None:
-                measured[", ".join(filter(None, (name, direction)))] = reach
-    finally:
-        model.network.engine = before
+                measured[", ".join(filter(None, (name, direction)))] = replace(reach, along=chain.along)
     return measured
 
 
@@ -205,7 +202,8 @@ def _compared(name: str, model: Model, measure: Callable[[Model], dict[str, Reac
 def _joined(group: list[Compared]) -> Compared:
     first = group[0]
     shared = [name for name in first.reaches if all(name in model.reaches for model in group)]
-    reaches = {name: Reach.joined([model.reaches[name] for model in group]) for name in shared}
+    with one_thread():
+        reaches = {name: Reach.joined([model.reaches[name] for model in group]) for name in shared}
     return Compared(f"{first.cell} × {len(group)} seeds", first.cell, first.task, reaches, first.kind)
 
 

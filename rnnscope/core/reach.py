@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
 QUICK = ("state_jacobian", "direct_weight")  # measures that are taken without being asked for
+TRAINING = "solved_length"  # the measure that trains fresh models, for minutes to hours
+DELAYS, SEEDS = (10, 20, 50, 100, 200, 500, 1000), 3  # how many at most: one for each delay and seed
 FLOOR = 1e-30  # below this nothing is claimed: float32 gradients end at about 1e-38
 RESAMPLES = 1000
 PLACES = 1000  # lags at which curves are resampled, evenly on a log axis; between them intervals are interpolated
@@ -55,6 +58,7 @@ class Reach:
     lag50, lag1  in time steps, the lag beyond which the mean stays at or below 50 % and 1 % of lag 0
     law        None where fewer than 4 lags are above the floor, or all values there are alike
     curves, weights  (K, M, B) for M models and B sequences, what all of this was made of: `Reach.from_sequences`
+    along      "tree" where a lag counts nodes on the way up to the root; else "forward" or "backward" in time
     """
 
     measure: str
@@ -69,6 +73,7 @@ class Reach:
     curves: np.ndarray
     weights: np.ndarray
     geometric: bool
+    along: Literal["forward", "backward", "tree"] = "forward"
 
     @classmethod
     def from_sequences(
@@ -115,7 +120,7 @@ class Reach:
         curves, weights = (np.concatenate([getattr(r, name) for r in reaches], axis=1) for name in ("curves", "weights"))
         floor = max(reach.floor for reach in reaches)
         options = {"lags": first.lags, "weights": weights, "geometric": first.geometric, "floor": floor}
-        return cls.from_sequences(first.measure, curves, **options)
+        return replace(cls.from_sequences(first.measure, curves, **options), along=first.along)
 
 
 def _spread(count: int, most: int) -> np.ndarray:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from rnnscope.core.store import Store
 
 Array = np.ndarray
 
@@ -95,6 +98,7 @@ class Trace:
     targets    (T, B) classes or (T, B, O) values, or None
     loss       (T, B) loss if the model had to answer at this time step, or None
     attended   what a network with attention over its sequence attended to, or None
+    store      where the signals lie, which may be files that go with it; never read
     """
 
     inputs: Array
@@ -107,6 +111,7 @@ class Trace:
     targets: Array | None = None
     loss: Array | None = None
     attended: Attended | None = None
+    store: Store | None = None
 
     def __post_init__(self):
         for name in ("inputs", "outputs", "lengths", "sources", "parents", "targets", "loss"):

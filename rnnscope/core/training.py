@@ -14,6 +14,7 @@ from rnnscope.core.denormals import flushed
 from rnnscope.core.losses import LOSSES, total
 from rnnscope.core.model import Model
 from rnnscope.core.settings import SettingsError
+from rnnscope.core.snapshots import due, weights_of
 from rnnscope.core.tasks import Batch
 
 WORTH = 20_000  # time steps of a whole training from which on missing kernels are waited for
@@ -82,6 +83,27 @@ def train(model: Model, *, wait: bool = True) -> Iterator[Update]:
             guard.check()
         optimiser.step()
         yield Update(iteration, loss.detach(), norm)
+
+
+def with_snapshots(model: Model, updates: Iterator[Update]) -> Iterator[Update]:
+    """The updates of `train(model)`, with weights kept in `model.snapshots`: before the first update, and when one is due.
+
+    >>> for update in with_snapshots(model, train(model)): ...  # doctest: +SKIP
+
+    Iterations count on from the model's history. When the loss stops being finite, what came after the weights that are
+    put back goes.
+    """
+    start = len(model.history)
+    model.snapshots = model.snapshots.added(start, weights_of(model))
+    try:
+        for update in updates:
+            iteration = start + update.iteration
+            if due(iteration, model.snapshots.per_octave):
+                model.snapshots = model.snapshots.added(iteration, weights_of(model))
+            yield update
+    except Diverged as error:
+        model.snapshots = model.snapshots.before(start + max(error.iteration - 1, 1))
+        raise
 
 
 def on_device(batch: Batch, device: torch.device) -> Batch:

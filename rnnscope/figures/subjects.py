@@ -6,9 +6,11 @@ from collections import Counter
 from collections.abc import Mapping
 
 from rnnscope.core.cells import CELLS
-from rnnscope.core.comparison import Comparison
+from rnnscope.core.comparison import Comparison, evaluated
 from rnnscope.core.model import Model
+from rnnscope.core.reach import Reach
 from rnnscope.core.recording import record_batch
+from rnnscope.views.growth import MEASURE, PER_OCTAVE
 from rnnscope.views.subject import Style, Subject, style_of
 
 
@@ -33,6 +35,22 @@ def measured_subjects(models: Mapping[str, Model], comparison: Comparison) -> li
         Subject(name, _style(model, again), model.task.facts(), model.history, reaches=compared[name])
         for (name, model), again in zip(models.items(), _again(models), strict=True)
     ]
+
+
+def grown_subjects(models: Mapping[str, Model]) -> list[Subject]:
+    """The models with what is measured of them at snapshots of their training, and now, without a Trace."""
+    for name, model in models.items():
+        if not model.snapshots:
+            raise ValueError(f"growth: {name} holds no snapshots of its training; rnnscope train --snapshots keeps them")
+    return [
+        Subject(name, _style(model, again), model.task.facts(), model.history, growth=_growth(model))
+        for (name, model), again in zip(models.items(), _again(models), strict=True)
+    ]
+
+
+def _growth(model: Model) -> dict[int, Mapping[str, Reach]]:
+    iterations = [*model.snapshots.thinned(PER_OCTAVE).iterations, len(model.history)]
+    return {n: evaluated(model.at(n), model.task, [MEASURE]) for n in iterations}
 
 
 def check_one_task(models: Mapping[str, Model], same_settings: bool = True) -> None:

@@ -11,6 +11,7 @@ from rnnscope.views.directions import directions
 from rnnscope.views.error import error
 from rnnscope.views.gates import gates
 from rnnscope.views.gradient import gradient
+from rnnscope.views.growth import growth
 from rnnscope.views.hidden import hidden
 from rnnscope.views.influence import influence
 from rnnscope.views.input import input
@@ -39,10 +40,11 @@ VIEWS: dict[str, Callable[[Sequence[Subject], Position], Plot]] = {
     "error": error,
     "loss": loss,
     "reach": reach,
+    "growth": growth,
 }
 
 # What of a Subject a view draws; the others draw its trace.
-DRAWN_FROM = {"loss": "history", "reach": "reaches", "influence": "influence"}
+DRAWN_FROM = {"loss": "history", "reach": "reaches", "influence": "influence", "growth": "growth"}
 
 # What of the position a Plot depends on, where it is more or less than the sequence and the layer.
 DEPENDS: dict[str, tuple[str, ...]] = {
@@ -54,8 +56,9 @@ DEPENDS: dict[str, tuple[str, ...]] = {
     "depth": ("sequence",),
     "tree": ("time_step", "sequence", "unit", "layer", "signal"),
     "influence": ("sequence", "output"),
-    "loss": (),
+    "loss": ("iteration",),
     "reach": (),
+    "growth": ("iteration",),
 }
 
 # Views of what only some networks have; the others always have something to show.

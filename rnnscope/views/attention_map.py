@@ -99,19 +99,19 @@ def triangle(trace: Trace, sequence: int, unit: int) -> tuple[np.ndarray, tuple[
     log_kept = np.cumsum(kept, axis=0)  # (T, H)
     wide = -(-length // MOST_ROWS)
     ends = np.minimum(np.arange(wide - 1, length + wide - 1, wide), length - 1)
-    columns = np.arange(0, length, -(-length // MOST_COLUMNS))
+    spacing = -(-length // MOST_COLUMNS)
+    columns = np.arange(0, length, spacing)
+    held, found = np.zeros((len(ends), trace.units)), np.full((2, len(ends), len(columns)), np.nan, np.float32)
+    before = 0
+    for t in np.union1d(columns, ends):
+        row, new = t // wide, slice(before, t + 1)
+        held[: row + 1] *= np.exp(log_kept[t] - log_kept[max(before - 1, 0)])  # what is kept of what was read before
+        held[row] += np.exp((written[new] + (log_kept[t] - log_kept[new])).astype(np.float32)).sum(0)
+        before = t + 1
+        if t % spacing == 0:
+            found[:, : row + 1, t // spacing] = held[: row + 1].mean(1), held[: row + 1, unit]
     weights = np.full((2, len(ends), trace.time_steps), np.nan, np.float32)
-    taken = np.repeat(np.arange(len(columns)), np.diff(np.append(columns, length)))
-    for row, end in enumerate(ends):
-        span = slice(row * wide, end + 1)
-        own = np.exp(written[span] + log_kept[end] - log_kept[span])  # (wide, H)
-        later = columns[columns >= end]
-        found = np.full((len(columns), trace.units), np.nan)
-        found[len(columns) - len(later) :] = own.sum(0) * np.exp((log_kept[later] - log_kept[end]).astype(np.float32))
-        inside = columns[(columns >= span.start) & (columns < end)]
-        for n, t in enumerate(inside, np.searchsorted(columns, span.start)):
-            found[n] = np.exp(written[span.start : t + 1] + log_kept[t] - log_kept[span.start : t + 1]).sum(0)
-        weights[:, row, :length] = np.stack([found.mean(1), found[:, unit]])[:, taken]
+    weights[:, :, :length] = np.repeat(found, np.diff(np.append(columns, length)), axis=2)
     weights[:, :, :length] = weights[:, order, :length][:, :, order]
     t = np.arange(1, length + 1)[order]
     spans = [sorted((t[row * wide], t[end])) for row, end in enumerate(ends)][order]

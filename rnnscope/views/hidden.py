@@ -30,7 +30,8 @@ def signal_panel(subject: Subject, name: str, position: Position, x: Axis, shown
     """The heatmap of one signal of a run, on the scale of all runs that have it."""
     trace = subject.trace
     signal = trace.legend[name]
-    values = trace.signals[name][:, position.sequence].T  # (H, T)
+    length = trace.lengths[position.sequence]
+    values = trace.signals[name][:length, position.sequence].T  # (H, length)
     if (signal.low, signal.high) == (0, 1):
         low, high, palette = 0.0, 1.0, "share"
     else:
@@ -39,4 +40,6 @@ def signal_panel(subject: Subject, name: str, position: Position, x: Axis, shown
         low, palette = (0.0, "positive") if signal.low == 0 else (-high, "signed")
     y = Axis("unit", "unit", -0.5, len(values) - 0.5)
     words = signal.words + (f", {trace.layer}" if len(trace.layers) > 1 else "")
-    return Panel(words, x, y, (Heatmap(values, low, high, palette, signal.symbol),), signal.symbol, subject.name)
+    rests = trace.sources is not None or trace.layers[trace.layer].along == "tree"  # a layer may not work all the time
+    mark = Heatmap(values, low, high, palette, signal.symbol, gaps=rests)
+    return Panel(words, x, y, (mark,), signal.symbol, subject.name)

@@ -7,23 +7,28 @@ from collections.abc import Sequence
 import numpy as np
 
 from rnnscope.core.trace import History
-from rnnscope.views.plot import Axis, Lines, Panel, Plot
+from rnnscope.views.plot import Axis, Lines, Panel, Plot, Style
 from rnnscope.views.scales import decades, round_up
 from rnnscope.views.subject import Position, Subject
 
 MOST_POINTS = 300
+ROUND = (1, 1.5, 2, 3, 4, 5, 6, 8)  # ends of an axis that grows
 
 
 def loss(subjects: Sequence[Subject], position: Position) -> Plot:
-    """One curve per run on a log axis. Long trainings are averaged in equal spans, the band is what a span held."""
+    """One curve per run on a log axis. Long trainings are averaged in equal spans, the band is what a span held.
+
+    A vertical line marks the iteration that is looked at, unless that is now.
+    """
     trained = [subject for subject in subjects if len(subject.history)]
     marks = tuple(_curve(subject) for subject in trained)
     facts = {(subject.facts.baseline, subject.facts.baseline_words) for subject in subjects}
     baselines = tuple((value, f"baseline: {words}") for value, words in sorted(facts))
     low, high = decades([mark.y for mark in marks] + [np.array([value for value, _ in baselines])], most=6)
     iterations = max((len(subject.history) for subject in trained), default=1)
-    x = Axis("iteration", "iteration", 0, round_up(iterations, (1, 1.5, 2, 3, 4, 5, 6, 8)))
+    x = Axis("iteration", "iteration", 0, round_up(iterations, ROUND))
     y = Axis("value", "", low, high, log=True, levels=baselines)
+    marks += moment(position, y) if marks else ()
     empty = "" if marks else "Press Train: the loss appears here."
     return Plot("Training loss", ((Panel("training loss", x, y, marks, "L", empty=empty),),))
 
@@ -35,7 +40,17 @@ def _curve(subject: Subject) -> Lines:
     mean = np.add.reduceat(values, starts) / np.diff(edges)
     low, high = np.minimum.reduceat(values, starts), np.maximum.reduceat(values, starts)
     style = (subject.style,)
-    return Lines((starts + edges[1:] + 1) / 2, mean[None], (subject.name,), style, low[None], high[None])
+    return Lines(
+        (starts + edges[1:] + 1) / 2, mean[None], (subject.training or subject.name,), style, low[None], high[None]
+    )
+
+
+def moment(position: Position, y: Axis) -> tuple[Lines, ...]:
+    """A vertical line where one looks back at the training."""
+    if position.iteration is None:
+        return ()
+    here = np.full(2, position.iteration)
+    return (Lines(here, np.array([[y.low, y.high]]), (f"iteration {position.iteration:,}",), (Style("text"),)),)
 
 
 def spans(iterations: int) -> np.ndarray:

@@ -46,7 +46,7 @@ class Axis:
 
 @dataclass(frozen=True, eq=False)
 class Lines:
-    """Curves over one x: y (K, N) over x (N,), with an optional band low..high (K, N). NaN is a gap."""
+    """Curves over one x: y (K, N) over x (N,), ascending, with an optional band low..high (K, N). NaN is a gap."""
 
     x: np.ndarray
     y: np.ndarray
@@ -59,14 +59,16 @@ class Lines:
         """Name and value of each curve at the sample nearest to x; nothing where x lies outside."""
         if not len(self.x) or not self.x[0] - 0.5 <= x <= self.x[-1] + 0.5:
             return []
-        column = int(np.abs(self.x - x).argmin())
+        after = int(np.searchsorted(self.x, x).clip(1, max(len(self.x) - 1, 1)))
+        column = min((after - 1, after), key=lambda n: abs(self.x[n] - x)) if len(self.x) > 1 else 0
         return [(name, float(value)) for name, value in zip(self.names, self.y[:, column], strict=True)]
 
 
 @dataclass(frozen=True, eq=False)
 class Heatmap:
-    """Values (rows, N) of units over x = 1..N; row r is unit r. NaN is a gap.
+    """Values (rows, N) of units over x = 1..N; row r is unit r. What is not finite is drawn as a gap.
 
+    gaps     whether NaN is only that, a place of which nothing is said; else it is a value that went wrong, and named
     palette  "signed" (diverging, low = -high), "share" (0..1) or "positive" (from the background up)
     rows     names of the rows (symbols of an alphabet, layers, modules), written beside them where they find room;
              a column with shares of 1 is read as its largest symbol
@@ -78,6 +80,7 @@ class Heatmap:
     palette: Literal["signed", "share", "positive"]
     name: str
     rows: tuple[str, ...] = ()
+    gaps: bool = True
 
     def read(self, x: float, unit: int) -> list[tuple[str, float]]:
         """The value of `unit` at time step x, or the symbol there; nothing where x lies outside."""

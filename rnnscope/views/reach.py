@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from rnnscope.core.reach import FLOOR, QUICK, Estimate, Reach
+from rnnscope.core.reach import DELAYS, FLOOR, QUICK, SEEDS, Estimate, Reach
 from rnnscope.views.plot import Axis, Lines, Panel, Plot
 from rnnscope.views.scales import decades
 from rnnscope.views.subject import DASHES, Position, Subject
@@ -21,10 +21,15 @@ MEASURES = {  # a word for each, what it says, and its unit or symbol
     "solved_length": ("solved", "Share of freshly trained models that still solve the task at this delay", ""),
 }
 LINEAR = frozenset({"decoding", "solved_length"})  # what lies between 0 and 1 and is no share of lag 0
+HOURS = (
+    f"Up to {len(DELAYS) * SEEDS} fresh models of each run are trained, at ever longer delays, for minutes to hours: "
+    "Run > Stop ends it."
+)
 COLUMNS = 2  # panels side by side
-MEASURED_WITHOUT_TRAINING = tuple(MEASURES)[:-1]
 FITS, SURE = 0.9, 0.9  # R^2, and share of resamples, from which on a law is named
 LEVELS = ((0.5, "50 %"), (0.01, "1 %"))
+CHANCE = "decoding"  # the measure whose floor is what chance gives; that of others is rounding
+AGREE = 1.05  # floors whose ratio is no larger are drawn as one
 
 
 def reach(subjects: Sequence[Subject], position: Position) -> Plot:
@@ -35,7 +40,7 @@ def reach(subjects: Sequence[Subject], position: Position) -> Plot:
     further. In a tree the lag counts nodes on the way up to the root. Every other measure has a panel of its own.
 
     The band is the 95 % interval over sequences. A log axis ends five decades below 1, and a curve where its measure's
-    floor is: below that nothing is claimed.
+    floor is: below that nothing is claimed. A floor that lies in sight is drawn, the largest where runs differ.
     """
     kinds = dict.fromkeys(measure.partition(", ")[0] for subject in subjects for measure in subject.reaches)
     shares = [kind for kind in kinds if kind in QUICK]
@@ -47,25 +52,42 @@ def reach(subjects: Sequence[Subject], position: Position) -> Plot:
 
 def _panel(subjects: Sequence[Subject], kinds: list[str]) -> Panel:
     """The curves of all runs by some measures."""
-    marks = tuple(
-        _curve(subject, measure, curve, kinds)
+    drawn = [
+        (subject, measure, curve)
         for subject in subjects
         for measure, curve in subject.reaches.items()
         if measure.partition(", ")[0] in kinds
-    )
-    x = Axis("lag", "time steps back", 0, max((mark.x[-1] for mark in marks), default=1))
+    ]
+    marks = tuple(_curve(subject, measure, curve, kinds) for subject, measure, curve in drawn)
+    curves = [curve for *_, curve in drawn]
+    x = Axis("lag", lag_unit(curves), 0, max((mark.x[-1] for mark in marks), default=1))
     empty = "" if marks else "Measured when training ends." if subjects else "Open a model or press Train."
     if {*kinds} <= {*QUICK}:
         dashed = (f"{words_of(kind)}{' dashed' * n}" for n, kind in enumerate(kinds or QUICK))
-        title, symbol = "share left of the past", ", ".join(dashed)
+        title, symbol, levels = "share left of the past", ", ".join(dashed), LEVELS
     else:
-        title, symbol = words_of(kinds[0]), MEASURES.get(kinds[0], ("", "", ""))[2]
+        title, symbol, levels = words_of(kinds[0]), MEASURES.get(kinds[0], ("", "", ""))[2], ()
     if {*kinds} <= LINEAR:
-        y = Axis("value", "", 0, 1)
+        low, high = 0.0, 1.0
     else:
-        high = decades([mark.y for mark in marks])[1]
-        y = Axis("value", "", 1e-5, max(high, 1.0), log=True, levels=LEVELS if {*kinds} <= {*QUICK} else ())
+        low, high = 1e-5, max(decades([mark.y for mark in marks])[1], 1.0)
+    levels += tuple(level for level in _floor(kinds, curves) if max(low, FLOOR) < level[0] < high)
+    y = Axis("value", "", low, high, log=not {*kinds} <= LINEAR, levels=levels)
     return Panel(title, x, y, marks, symbol, empty=empty)
+
+
+def _floor(kinds: list[str], curves: Sequence[Reach]) -> tuple[tuple[float, str], ...]:
+    """The level below which nothing is claimed, and what it is called."""
+    floors = [curve.floor for curve in curves]
+    if not floors:
+        return ()
+    name = "chance" if kinds == [CHANCE] else "noise floor"
+    return ((max(floors), name if max(floors) <= AGREE * min(floors) else f"{name}, largest"),)
+
+
+def lag_unit(curves: Sequence[Reach]) -> str:
+    """What lags are counted in: "nodes up" where all curves are of trees, else "time steps back"."""
+    return "nodes up" if curves and all(curve.along == "tree" for curve in curves) else "time steps back"
 
 
 def _curve(subject: Subject, measure: str, curve: Reach, kinds: list[str]) -> Lines:

@@ -37,9 +37,8 @@ def _row(subject: Subject, position: Position, several: bool) -> tuple[Panel, ..
 def _panel(subject: Subject, name: str, of: str, position: Position, x: Axis, y: Axis) -> Panel:
     trace = subject.trace
     values = trace.signals[name]  # (T, B, H)
-    known = np.isfinite(values)
-    steps = np.maximum(known.sum((0, 1)), 1)
-    shut, opened = ((values < SHUT) & known).sum((0, 1)) / steps, ((values > OPEN) & known).sum((0, 1)) / steps
+    steps = np.maximum(np.count_nonzero(np.isfinite(values), (0, 1)), 1)
+    shut, opened = (np.count_nonzero(chosen, (0, 1)) / steps for chosen in (values < SHUT, values > OPEN))  # NaN is neither
     chosen = min(position.unit, trace.units - 1)
     always = Lines(np.array([0.0, 1.0]), np.array([[1.0, 0.0]]), ("always one or the other",), (Style("faint", "dotted"),))
     dots = Points(shut, opened, "unit", subject.style, chosen=chosen, chooses="unit")

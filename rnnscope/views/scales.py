@@ -21,8 +21,7 @@ def round_up(value: float, steps: tuple[float, ...] = (1, 2, 5)) -> float:
 
 def largest(arrays: Iterable[np.ndarray]) -> float:
     """Largest finite magnitude in all arrays; 0 if there is none."""
-    found = [np.abs(array[np.isfinite(array)]).max(initial=0) for array in arrays]
-    return float(max(found, default=0))
+    return float(max(map(_largest, arrays), default=0))
 
 
 def decades(arrays: Iterable[np.ndarray], most: int = 12) -> tuple[float, float]:
@@ -46,3 +45,9 @@ def time_axis(traces: Iterable[Trace], sequence: int) -> Axis:
 def time_steps(trace: Trace) -> np.ndarray:
     """1..T, the positions on a time axis."""
     return np.arange(1, trace.time_steps + 1)
+
+
+def _largest(array: np.ndarray) -> float:
+    """Of one array: without copies where all of it is finite, as long traces mostly are."""
+    ends = (array.max(), -array.min()) if array.size else (0,)
+    return max(0, *ends) if np.isfinite(ends).all() else np.abs(array[np.isfinite(array)]).max(initial=0)

@@ -20,6 +20,7 @@ class Position:
     layer   whose signals are drawn; a run that has no such layer shows its first
     signal  what colours the nodes of a tree; the hidden state where a cell has no such signal
     output  which output the influence of inputs is on, from 0; None for all of them
+    iteration  which moment of the training is looked at; None for now
     """
 
     time_step: int = 1
@@ -28,11 +29,16 @@ class Position:
     layer: str = ""
     signal: str = "hidden"
     output: int | None = None
+    iteration: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """One run as a view sees it: only frozen values."""
+    """One run as a view sees it: only frozen values.
+
+    growth    iteration -> what was measured of the model there
+    training  what its training is called where `name` says of which iteration the trace is
+    """
 
     name: str
     style: Style
@@ -41,6 +47,13 @@ class Subject:
     trace: Trace | None = None
     reaches: Mapping[str, Reach] = field(default_factory=dict)
     influence: Influence | None = None
+    growth: Mapping[int, Mapping[str, Reach]] = field(default_factory=dict)
+    training: str = ""
+
+    def back_at(self, iteration: int, trace: Trace) -> Subject:
+        """The same run as it was at an iteration of its training, with what was measured there."""
+        name, reaches = f"{self.name} @ {iteration:,}", self.growth.get(iteration, {})
+        return replace(self, name=name, training=self.name, trace=trace, reaches=reaches)
 
     def at(self, layer: str) -> Subject:
         """The same run with the signals of another layer, where it has it."""

@@ -64,6 +64,7 @@ def open_window(qtbot, settings):
 
     yield make_one
     for window in reversed(windows):
+        window.session.clear_queue()
         for run in window.session.runs:
             run.unsaved = False
         window.close()

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
+import torch
 from PySide6.QtCore import QSettings, Qt
 
 from rnnscope.core.comparison import SEQUENCES, compare
-from rnnscope.core.formats import load
-from rnnscope.core.memory import portions
-from rnnscope.core.reach import QUICK
+from rnnscope.core.configuration import Configuration
+from rnnscope.core.formats import load, save
+from rnnscope.core.memory import MEASURES, portions
+from rnnscope.core.model import Model
+from rnnscope.core.reach import QUICK, TRAINING
+from rnnscope.core.settings import make
+from rnnscope.core.training import train
 from rnnscope.core.widths import parameters_of
 from rnnscope.figures.numbers import save_numbers
 from rnnscope.views.plot import Heatmap
 from rnnscope.views.reach import lag_words
+
+AT_ONCE = tuple(name for name in MEASURES if name != TRAINING)
 
 
 @pytest.fixture
@@ -39,16 +48,32 @@ def test_the_table_gives_the_lags_that_compare_gives(three, tmp_path):
     models = {name: load(tmp_path / f"{name}.safetensors") for name in ("elman", "lstm", "rwa")}
     comparison = compare(models)
     table = three.lags.table
-    assert table.rowCount() == 5, "an Elman cell has no gates"
-    for row, model in enumerate(comparison.models):
+    assert table.rowCount() == 6
+    for n, model in enumerate(comparison.models):
         reach = model.reaches["state_jacobian"]
-        places = [r for r in range(table.rowCount()) if table.item(r, 0).toolTip().startswith(f"{model.name}, gradient")]
-        assert table.item(places[0], 2).text() == lag_words(reach, reach.lag50)
-        np.testing.assert_array_equal(three.session.shown[row].reaches["state_jacobian"].mean, reach.mean)
-    assert [table.item(r, 0).text() for r in range(5)] == ["elman", "lstm", "", "rwa", ""]
+        assert table.item(2 * n, 2).text() == lag_words(reach, reach.lag50)
+        assert table.item(2 * n + 1, 2).text() == lag_words(reach, reach.lag1)
+        assert table.item(2 * n, 2).toolTip().startswith(f"{model.name}, gradient: ")
+    assert [table.item(r, 0).text() for r in range(6)] == ["elman", "", "lstm", "", "rwa", ""]
+    assert [table.item(r, 3).text() == "" for r in range(6)] == [True, True, *[False] * 4], "an Elman cell has no gates"
     text = three.lags.said.text()
     assert text.startswith(f"On these {SEQUENCES} sequences the gradient falls to 1 % at lag ")
     assert all(f"for {name}" in text for name in models)
+
+
+def test_the_window_has_to_the_last_bit_what_compare_says(three, tmp_path, qtbot):
+    for name in ("connectivity", "decoding", "causal"):
+        three.lags.buttons[name].click()
+    qtbot.waitUntil(lambda: not three.session.busy, timeout=60_000)
+    names = ("elman", "lstm", "rwa")
+    comparison = compare({name: load(tmp_path / f"{name}.safetensors") for name in names}, measures=AT_ONCE)
+    for run, model in zip(three.session.shown, comparison.models, strict=True):
+        assert set(run.reaches) == set(model.reaches)
+        for measure, reach in model.reaches.items():
+            found = run.reaches[measure]
+            assert (found.lag50, found.lag1, found.law, found.floor) == (reach.lag50, reach.lag1, reach.law, reach.floor)
+            for part in ("lags", "mean", "low", "high", "curves"):
+                np.testing.assert_array_equal(getattr(found, part), getattr(reach, part))
 
 
 def test_unticking_takes_a_run_out_and_choosing_another_task_shows_that_task(three, drawn):
@@ -59,7 +84,7 @@ def test_unticking_takes_a_run_out_and_choosing_another_task_shows_that_task(thr
     three.panel.list.setCurrentRow(3)
     assert [run.name for run in three.session.shown] == ["gru"]
     assert three.session.cursor.time_steps == 20
-    assert three.lags.table.rowCount() == 2
+    assert [three.lags.table.item(r, 0).text() for r in range(three.lags.table.rowCount())] == ["gru", ""]
 
 
 def test_all_reaches_are_in_one_plot_and_its_numbers_in_the_csv(three, tmp_path, qtbot):
@@ -141,11 +166,11 @@ def test_a_measure_that_is_pressed_is_taken_and_shown_in_curves_table_and_senten
     assert all("connectivity" in run.reaches for run in three.session.shown)
     titles = [panel.title for panel in three.views["reach"].canvas.plot.panels]
     assert titles == ["share left of the past", "influence"]
-    assert [three.lags.table.item(r, 1).text() for r in range(8)].count("influence") == 3
+    assert all(three.lags.table.item(r, 4).text() for r in range(6))
     three.lags.buttons["connectivity"].click()
     drawn()
     assert [panel.title for panel in three.views["reach"].canvas.plot.panels] == ["share left of the past"]
-    assert three.lags.table.rowCount() == 5
+    assert not any(three.lags.table.item(r, 4).text() for r in range(6))
     assert not three.session.busy, "nothing is measured again"
 
 
@@ -156,6 +181,7 @@ def test_each_measure_has_a_button_that_says_what_it_means(window):
         "influence",
         "decoding",
         "replacing",
+        "solved",
     ]
     assert all(len(button.toolTip()) > 20 for button in window.lags.buttons.values())
     assert [name for name, button in window.lags.buttons.items() if button.isChecked()] == list(QUICK)
@@ -174,3 +200,169 @@ def test_the_form_can_match_the_parameters_of_the_current_run(window, loaded, sa
     assert made.cell == "elman"
     assert abs(counts[1] - wanted) == min(abs(count - wanted) for count in counts)
     assert told[-1] == f"{made.units} units: {counts[1]:,} parameters, nearest to the {wanted:,} of lstm"
+
+
+@pytest.fixture
+def briefly(monkeypatch, tmp_path):
+    """Solved lengths in seconds: at two delays, three seeds each; counts updates. (cell) -> path of a model."""
+    monkeypatch.setattr(sys.modules["rnnscope.core.memory.solved_length"], "DELAYS", (2, 3))
+    updates = []
+
+    def counted(model, **how):
+        for update in train(model, **how):
+            updates.append(update)
+            yield update
+
+    monkeypatch.setattr(sys.modules["rnnscope.core.memory.solved_length"], "train", counted)
+
+    def write(cell="lstm", iterations=60, **settings):
+        training = {"iterations": iterations, "batch": 4, "device": "cpu"}
+        values = {"cell": cell, "task": "adding", "units": 4, "task_settings": {"length": 12}, "training": training}
+        save(Model(make(Configuration, values)), tmp_path / f"{cell}.safetensors")
+        return tmp_path / f"{cell}.safetensors"
+
+    write.updates = updates
+    return write
+
+
+def idle(window, qtbot):
+    qtbot.waitUntil(lambda: not window.session.busy, timeout=60_000)
+
+
+def test_solved_lengths_are_measured_when_asked_for_and_never_by_themselves(window, loaded, briefly, qtbot):
+    loaded(briefly("lstm"))
+    button, said = window.lags.buttons["solved_length"], []
+    window.session.state.connect(lambda: said.append(window.lags.said.text()))
+    button.click()
+    idle(window, qtbot)
+    run = window.session.runs[0]
+    assert run.reaches["solved_length"].lags.tolist() == [0, 2, 3]
+    assert window.lags.table.item(0, 7).text()
+    assert any("21 fresh models" in text and "Run > Stop" in text for text in said)
+    assert "fresh models" not in window.lags.said.text()
+    assert "minutes to hours" in button.toolTip()
+    count = len(briefly.updates)
+    assert count == 6 * 60
+    loaded(briefly("gru"))
+    window.session.choose(run)
+    window.panel.train_on()
+    idle(window, qtbot)
+    assert len(briefly.updates) == count, "neither for a run that came nor for one whose training ended"
+    assert "solved_length" not in window.session.runs[1].reaches
+
+
+def test_what_comes_meanwhile_passes_and_no_training_is_lost(window, loaded, briefly, qtbot):
+    """A run that is loaded is measured, and a model is trained, before the first one's solved length is known."""
+    loaded(briefly("lstm", iterations=150))
+    window.lags.buttons["solved_length"].click()
+    qtbot.waitUntil(lambda: len(briefly.updates) > 20)
+    window.files.open([briefly("gru")])
+    qtbot.waitUntil(lambda: len(window.session.runs) == 2 and bool(window.session.runs[1].reaches), timeout=30_000)
+    first, second = window.session.runs
+    assert "solved_length" not in first.reaches
+    window.session.choose(second)
+    window.session.train_on(second.configuration.training.model_copy(update={"iterations": 5}))
+    qtbot.waitUntil(lambda: len(second.history) == 5, timeout=30_000)
+    assert "solved_length" not in first.reaches
+    idle(window, qtbot)
+    assert first.reaches["solved_length"].lags.tolist() == [0, 2, 3]
+    assert len(briefly.updates) == 6 * 150
+
+
+@pytest.mark.parametrize("how", ["stop", "button", "remove"])
+def test_solved_lengths_can_be_given_up(window, loaded, briefly, qtbot, how):
+    loaded(briefly("lstm", iterations=100_000))
+    button = window.lags.buttons["solved_length"]
+    button.click()
+    qtbot.waitUntil(lambda: len(briefly.updates) > 20)
+    if how == "stop":
+        window.session.stop()
+    elif how == "button":
+        button.click()
+    else:
+        window.session.remove(window.session.runs[0])
+    idle(window, qtbot)
+    assert window.panel.status.text() == "Not training"
+    assert not any("solved_length" in run.reaches for run in window.session.runs)
+
+
+def test_the_window_closes_while_fresh_models_are_trained(window, loaded, briefly, qtbot):
+    loaded(briefly("lstm", iterations=100_000))
+    window.lags.buttons["solved_length"].click()
+    qtbot.waitUntil(lambda: len(briefly.updates) > 20)
+    window.close()
+    assert not window.session or not window.session.worker.isRunning()
+
+
+STRANGE = {
+    "a tree": {"cell": "lstm", "task": "nested_lists", "network": "tree_lstm", "units": 4},
+    "both ways": {"cell": "gru", "task": "adding", "network": "bidirectional", "task_settings": {"length": 12}},
+    "hardly any time": {"cell": "gru", "task": "length", "task_settings": {"length": 2}, "units": 3},
+    "attention": {"cell": "gru", "task": "dates", "network": "encoder_decoder", "units": 4},
+    "wide": {"cell": "elman", "task": "adding", "units": 1000, "task_settings": {"length": 12}},
+    "NaN": {"cell": "lstm", "task": "adding", "units": 5, "task_settings": {"length": 12}},
+}
+
+
+def strange(name, folder):
+    """A model that measures may not be made for."""
+    model = Model(make(Configuration, {"training": {"device": "cpu"}} | STRANGE[name]))
+    if name == "NaN":
+        with torch.no_grad():
+            model.readout.weight.fill_(torch.nan)
+            model.network.cells[0].weight_h.fill_(torch.nan)
+    return model
+
+
+@pytest.mark.parametrize("name", STRANGE)
+def test_every_measure_of_a_strange_model_is_there_or_refused_in_a_sentence(window, qtbot, tmp_path, name):
+    failed, told = [], []
+    window.session.worker.failed.connect(lambda *args: failed.append(args))
+    window.session.told.connect(lambda text, details: told.append((text, details)))
+    window.session.adopt(name, strange(name, tmp_path))
+    idle(window, qtbot)
+    for measure in ("connectivity", "decoding", "causal"):
+        window.lags.buttons[measure].click()
+    idle(window, qtbot)
+    assert not failed
+    assert all(not details for _, details in told)
+    if name == "NaN":
+        assert told
+        assert all("overflow" in text for text, _ in told)
+    else:
+        assert not told
+        assert "connectivity" in {key.partition(", ")[0] for key in window.session.runs[0].reaches}
+    if name == "a tree":
+        assert [panel.x.label for panel in window.views["reach"].plot().panels] == ["nodes up"] * 2
+
+
+def test_all_measures_in_any_order_while_runs_come_train_and_go(window, saved, briefly, qtbot):
+    """Nothing fails, nothing hangs, and what is left has every measure."""
+    failed = []
+    window.session.worker.failed.connect(lambda *args: failed.append(args))
+    random, buttons = np.random.default_rng(0), window.lags.buttons
+    window.files.open([saved("lstm"), saved("rwa", units=4), saved("gru", length=20)])
+    qtbot.waitUntil(lambda: len(window.session.runs) == 3, timeout=30_000)
+    window.session.train(make(Configuration, {"cell": "elman", "training": {"iterations": 40, "device": "cpu"}}))
+    for n in range(40):
+        buttons[list(buttons)[random.integers(len(buttons))]].click()
+        if n == 10:
+            window.session.remove(window.session.runs[0])
+        if n == 20:
+            window.session.adopt("tree", strange("a tree", None))
+        if n % 7 == 0:
+            window.session.stop()
+        window.session.choose(window.session.runs[random.integers(len(window.session.runs))])
+        qtbot.wait(int(random.integers(30)))
+    if buttons["solved_length"].isChecked():
+        buttons["solved_length"].click()
+    idle(window, qtbot)
+    for name, button in buttons.items():
+        if not button.isChecked() and name != "solved_length":
+            button.click()
+    idle(window, qtbot)
+    window.session.measure_shown()
+    idle(window, qtbot)
+    assert not failed
+    for run in window.session.shown:
+        assert {key.partition(", ")[0] for key in run.reaches} >= {"state_jacobian", "connectivity"}

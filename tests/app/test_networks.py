@@ -5,6 +5,7 @@ from PySide6.QtCore import QSettings, Qt
 from PySide6.QtWidgets import QScrollArea
 
 from rnnscope.views import HAS
+from rnnscope.views.reach import lag_words
 
 ITERATIONS = {"iterations": 2, "batch": 4, "device": "cpu"}
 
@@ -160,9 +161,15 @@ def test_the_table_tells_the_two_directions_apart(window, qtbot):
     train(window, qtbot, cell="lstm", network="bidirectional", task="adding")
     table = window.lags.table
     qtbot.waitUntil(lambda: table.rowCount() == 4)
-    names, words = ([table.item(row, column).text() for row in range(4)] for column in range(2))
-    assert names == [window.session.current.name, "", "", ""]
-    assert words == [f"{kind}, {way}" for kind in ("gradient", "gates alone") for way in ("forward", "backward")]
+    names, shares = ([table.item(row, column).text() for row in range(4)] for column in range(2))
+    run = window.session.current
+    assert names == [f"{run.name}, forward", "", f"{run.name}, backward", ""]
+    assert shares == ["50 %", "1 %"] * 2
+    for row, way in ((0, "forward"), (2, "backward")):
+        for column, kind in ((2, "state_jacobian"), (3, "direct_weight")):
+            reach = run.reaches[f"{kind}, {way}"]
+            assert table.item(row, column).text() == lag_words(reach, reach.lag50)
+            assert table.item(row + 1, column).text() == lag_words(reach, reach.lag1)
 
 
 def test_the_heading_says_how_deep_in_words(window, qtbot):

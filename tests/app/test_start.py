@@ -20,15 +20,48 @@ from rnnscope.cli import main as command
 
 PAINTED = """
 import json, sys
-from PySide6.QtWidgets import QApplication
+from PySide6.QtCore import QTimer
 from rnnscope.app import main
-application = main.make_application()
-window = main.make_window()
-window.show()
-window.grab()
-heavy = [name for name in ("torch", "pyqtgraph", "matplotlib", "sklearn", "pydantic") if name in sys.modules]
-print(json.dumps(heavy))
-main.close(window)
+
+def painted():
+    heavy = ("numpy", "torch", "pyqtgraph", "matplotlib", "sklearn", "pydantic", "typer")
+    print(json.dumps([name for name in heavy if name in sys.modules]))
+    QTimer.singleShot(30, window.close)  # amid the imports
+
+bare_window = main.bare_window
+
+def heard():
+    global window
+    window = bare_window()
+    window.painted.connect(painted)
+    return window
+
+main.bare_window = heard
+sys.argv = ["rnnscope"]
+from rnnscope.__main__ import main as command
+command()
+"""
+
+BROKEN = """
+import sys
+
+sys.modules["rnnscope.app.session"] = None
+sys.argv = ["rnnscope"]
+from rnnscope.__main__ import main
+main()
+"""
+
+LOADED = """
+import builtins, json, sys
+before = builtins.__import__
+from rnnscope.app.preflight import check_libraries
+check_libraries()
+from rnnscope.app.imports import load_torch_library
+load_torch_library()
+there = "libtorch_cpu" in open("/proc/self/maps").read()
+print(json.dumps([builtins.__import__ is before, there, "torch" in sys.modules]))
+import torch
+assert torch.ones(3).sum() == 3
 """
 
 
@@ -45,6 +78,22 @@ def test_the_bare_window_is_painted_before_anything_heavy_is_imported(tmp_path):
         [sys.executable, "-c", PAINTED], capture_output=True, text=True, env=environment, timeout=60, check=True
     )
     assert json.loads(done.stdout) == []
+    assert done.stderr == ""
+
+
+def test_a_window_that_cannot_have_its_session_ends_with_the_reason(tmp_path):
+    environment = _environment(tmp_path, QT_QPA_PLATFORM="offscreen")
+    done = subprocess.run([sys.executable, "-c", BROKEN], capture_output=True, text=True, env=environment, timeout=60)
+    assert done.returncode == 1
+    assert "import of rnnscope.app.session halted" in done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere torch's import loads its library")
+def test_torchs_library_is_there_before_torch_and_pythons_import_is_its_own_again(tmp_path):
+    environment = _environment(tmp_path, QT_QPA_PLATFORM="offscreen")
+    done = subprocess.run([sys.executable, "-c", LOADED], capture_output=True, text=True, env=environment, timeout=120)
+    assert done.stderr == ""
+    assert json.loads(done.stdout) == [True, True, False]
 
 
 def test_without_a_display_one_line_says_so_and_nothing_aborts(tmp_path):
@@ -152,13 +201,13 @@ INTERRUPTED = """
 import sys
 from rnnscope.app import main
 
-begin = main.later
+furnish = main.furnish
 
-def later(window, *rest):
-    begin(window, *rest)
+def heard(window):
+    furnish(window)
     window.session.worker.ready.connect(lambda catalogue: print("ready", flush=True))
 
-main.later = later
+main.furnish = heard
 sys.exit(main.run())
 """
 

@@ -1,4 +1,4 @@
-"""One layer by chunks: the numbers of a run over the whole sequence, in bounded memory, with progress and a way out."""
+"""A stack by chunks: the numbers of a run over the whole sequence, in bounded memory, with progress and a way out."""
 
 import sys
 
@@ -10,9 +10,11 @@ from rnnscope.core.cells import CELLS
 from rnnscope.core.engines.kernel_cache import prepare
 from rnnscope.core.memory import chunks, portions
 from rnnscope.core.memory.chunks import LEAST, MOST, lone_layer
+from rnnscope.core.memory.connectivity import connections
 from rnnscope.core.memory.state_jacobian import PROBES
+from rnnscope.core.sequences import sequences_for
 
-BY_CHUNKS = ("state_jacobian", "direct_weight")
+BY_CHUNKS = ("state_jacobian", "direct_weight", "connectivity")
 ALONE = [
     name for name in CELLS if name not in ("clockwork", "depth_gated")
 ]  # the one keeps time, the other needs a layer below
@@ -39,8 +41,9 @@ def at_once(monkeypatch):
 
     def switch():
         monkeypatch.setattr(portions, "MEMORY", 2**30)
-        for name in BY_CHUNKS:
+        for name in ("state_jacobian", "direct_weight"):
             monkeypatch.setattr(sys.modules[f"rnnscope.core.memory.{name}"], "lone_layer", lambda model, chain: None)
+        monkeypatch.setattr(sys.modules["rnnscope.core.memory.connectivity"], "all_layers", lambda model: ())
 
     return switch
 
@@ -66,7 +69,7 @@ def test_chunks_give_what_the_whole_gives(name, which, engine, make_model, measu
         np.testing.assert_allclose(found.curves, expected.curves, rtol=1e-9)
         assert done == sorted(done)
         assert done[-1] == 1
-        if which == "state_jacobian":
+        if which != "direct_weight":
             assert len(done) == 2 * -(-70 // LEAST) - 1
 
 
@@ -79,6 +82,39 @@ def test_layers_without_memory_around_it(make_model, measure, in_short_chunks, a
     at_once()
     for which, reach in zip(BY_CHUNKS, found, strict=True):
         np.testing.assert_allclose(reach.curves, measure(which, model, inputs()).curves, rtol=1e-9)
+
+
+STACKS = {
+    "three": {"layers": 3},
+    "unlike": {"layers": 3, "above": "rwa gru"},
+    "deep": {"layers": 2, "input_layers": 2, "output_layers": 1},
+    "gates of the layer below": {"layers": 2, "above": "depth_gated"},
+}
+
+
+@pytest.mark.parametrize("length", [1, 7, 33, 69, 70, 200])
+@pytest.mark.parametrize("stack", STACKS)
+def test_connectivity_of_stacks_in_chunks_of_any_size(stack, length, make_model, in_short_chunks, at_once, monkeypatch):
+    """Of all outputs at the ends, of which there are more than probes, and of one in the middle of the sequences."""
+    model = make_model("lstm", "copy", units=3, dtype=torch.float64, network_settings=STACKS[stack])
+    in_short_chunks(model, 1)
+    monkeypatch.setattr(chunks, "LEAST", length)
+    channels = model.network.inputs
+    read, layout, _ = sequences_for(model, inputs().repeat(1, 1, channels)[..., :channels], LENGTHS)
+    asked = [{}, {"time_step": 31, "unit": 2}, {"time_step": 0}, {"time_step": 69}]
+    found = [connections(model, read, layout, **how) for how in asked]
+    at_once()
+    for how, norms in zip(asked, found, strict=True):
+        np.testing.assert_allclose(norms, connections(model, read, layout, **how), rtol=1e-9, atol=1e-18)
+
+
+@pytest.mark.parametrize("which", BY_CHUNKS)
+def test_no_sequence_needs_to_be_as_long_as_the_array(which, make_model, measure, in_short_chunks):
+    model = make_model("lstm", dtype=torch.float64)
+    in_short_chunks(model, 2)
+    short = measure(which, model, inputs()[:, :2], lengths=[20, 9])
+    alone = measure(which, model, inputs()[:20, :2], lengths=[20, 9])
+    np.testing.assert_allclose(short.curves[:20], alone.curves, rtol=1e-9)
 
 
 def test_what_keeps_time_or_has_more_layers_is_no_lone_layer(make_model, case):
@@ -119,6 +155,13 @@ def test_a_hundred_thousand_time_steps(name, make_model, measure):
     lags = np.arange(steps)
     expected = (steps - lags) / steps if name == "rwa" else 0.9999**lags
     np.testing.assert_allclose(reach.mean, expected, rtol=2e-3)
+    with torch.no_grad():  # its answer is its state, which the input changes a little
+        cell.weight_x.fill_(1e-3)
+        model.readout.weight.fill_(1)
+    influence = measure("connectivity", model, torch.zeros(steps, 1, 2))
+    if name == "gru":
+        np.testing.assert_allclose(influence.mean, influence.mean[0] * expected, rtol=2e-2)
+    assert np.isfinite(influence.mean).all()
     reach = measure("state_jacobian", model, torch.zeros(steps, 1, 2), done.append)
     assert np.isfinite(reach.mean).all()
     assert len(done) == 2 * (2 * -(-steps // MOST) - 1)

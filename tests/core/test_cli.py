@@ -155,3 +155,16 @@ def test_a_bug_is_not_dressed_up_as_the_users_mistake(monkeypatch):
     monkeypatch.setattr(cli, "app", broken)
     with pytest.raises(KeyError, match="a bug"):
         cli.main()
+
+
+def test_snapshots_are_saved_where_they_are_asked_for(run, tmp_path):
+    out, without = tmp_path / "it.safetensors", tmp_path / "without.safetensors"
+    for path, more in ((out, ["--snapshots"]), (without, [])):
+        training = ("--length", 5, "--units", 3, "--iterations", 6, "--batch", 4, "--device", "cpu")
+        assert run("train", "--out", path, *training, *more)[0] == 0
+    assert load(out).snapshots.iterations == (0, 1, 2, 3, 4, 5, 6)
+    assert load(without).snapshots.iterations == ()
+    np.testing.assert_array_equal(load(out).history.loss, load(without).history.loss)
+    for path, words in ((out, "7, of iterations 0 to 6"), (without, "none")):
+        (line,) = (line for line in run("info", path)[1].splitlines() if line.startswith("snapshots"))
+        assert line.endswith(f"  {words}")

@@ -8,8 +8,10 @@ import pytest
 import torch
 
 from rnnscope.core.cells import CELLS
-from rnnscope.core.comparison import SEQUENCES, compare, reaches
-from rnnscope.core.reach import QUICK
+from rnnscope.core.comparison import SEQUENCES, compare, evaluated, reaches
+from rnnscope.core.engines import kernel_cache
+from rnnscope.core.memory import MEASURES, portions
+from rnnscope.core.reach import QUICK, TRAINING, Reach
 from rnnscope.core.settings import SettingsError
 from rnnscope.core.tasks import TASKS
 
@@ -133,3 +135,62 @@ def test_an_unknown_measure_is_refused(make_model):
     with pytest.raises(SettingsError, match=r"^measures: .*state_jacobian.*got 'guess'"):
         compare(make_model("gru"), measures=["guess"])
     assert list(compare(make_model("gru"), measures="direct_weight").models[0].reaches) == ["direct_weight"]
+
+
+@pytest.mark.parametrize("measure", [name for name in MEASURES if name != TRAINING])
+def test_ended_at_any_point_everything_is_as_before(make_model, measure, monkeypatch):
+    monkeypatch.setattr(portions, "MEMORY", 1)  # many portions
+    model = make_model("lstm", length=5)
+    model.network.engine, threads = "reference", torch.get_num_threads()
+    weights = [parameter.clone() for parameter in model.parameters()]
+    count, points, complete = 0, 0, False
+
+    def between(done):
+        nonlocal count
+        count += 1
+        if count > points:
+            raise InterruptedError
+
+    while not complete:
+        points, count = points + 1, 0
+        try:
+            evaluated(model, model.task, [measure], 9, between)
+            complete = True
+        except InterruptedError:
+            assert count == points + 1
+        assert (model.network.engine, torch.get_num_threads()) == ("reference", threads)
+        assert bool((torch.full((4,), 1e-40) * 0.5).any()), "denormal numbers are kept again"
+        assert all(parameter.grad is None for parameter in model.parameters())
+    assert points > 1
+    assert all((old == new).all() for old, new in zip(weights, model.parameters(), strict=True))
+
+
+def test_missing_kernels_are_waited_for_with_a_way_out(make_model, tmp_path, monkeypatch):
+    """And then they are used: the numbers are those of any later measurement."""
+    for name, empty in (("_kernels", {}), ("_compiling", {})):
+        monkeypatch.setattr(kernel_cache, name, empty)
+    monkeypatch.setenv(kernel_cache.FOLDER, str(tmp_path))
+    model, done = make_model("mingru", length=9), []
+
+    def stop(share):
+        done.append(share)
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        reaches(model, np.ones((9, 3, 2)), between=stop)
+    assert done == [0.0]
+    assert not list(tmp_path.glob("*.done"))
+    first = reaches(model, np.ones((9, 3, 2)), between=done.append)
+    assert len([share for share in done if not share]) > 2
+    assert list(tmp_path.glob("*.done"))
+    same(first, reaches(model, np.ones((9, 3, 2))))
+
+
+def test_lags_of_trees_are_known_as_such(make_model):
+    tree = make_model("lstm", "nested_lists", network="tree_lstm")
+    in_order, both = make_model("lstm", "nested_lists"), make_model("lstm", network="bidirectional")
+    assert {reach.along for reach in evaluated(tree, tree.task, QUICK, 3).values()} == {"tree"}
+    assert {reach.along for reach in evaluated(in_order, in_order.task, QUICK, 3).values()} == {"forward"}
+    assert {reach.along for reach in evaluated(both, both.task, QUICK, 3).values()} == {"forward", "backward"}
+    joined = Reach.joined([evaluated(tree, tree.task, QUICK, 3)["state_jacobian"]] * 2)
+    assert joined.along == "tree"

@@ -8,6 +8,7 @@ import torch
 
 from rnnscope.core.cells import CELLS
 from rnnscope.core.formats import FORMATS, FileProblem, load, save
+from rnnscope.core.snapshots import weights_of
 from rnnscope.core.tasks import TASKS
 from rnnscope.core.trace import History
 
@@ -96,3 +97,26 @@ def test_what_is_saved_can_be_loaded(make_model, tmp_path):
     with pytest.raises(FileProblem, match=r"model\.pt: expected"):
         save(make_model(), tmp_path / "model.pt")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_snapshots_come_back_where_they_were_asked_for(dtype, make_model, tmp_path):
+    model, path = make_model(dtype=dtype), tmp_path / "it.safetensors"
+    for iteration in (0, 1, 30):
+        with torch.no_grad():
+            model.readout.bias.add_(0.1)
+        model.snapshots = model.snapshots.added(iteration, weights_of(model))
+    save(model, path)
+    alone = path.stat().st_size
+    assert load(path).snapshots.iterations == ()
+    save(model, path, snapshots=True)
+    assert path.stat().st_size > alone + model.snapshots.nbytes
+    back = load(path)
+    assert back.snapshots.iterations == (0, 1, 30)
+    for iteration, weights in model.snapshots.weights.items():
+        assert list(back.snapshots.weights[iteration]) == list(weights)
+        for name, array in weights.items():
+            assert back.snapshots.weights[iteration][name].dtype == array.dtype
+            np.testing.assert_array_equal(back.snapshots.weights[iteration][name], array)
+    save(back, path, snapshots=True)
+    assert load(path).snapshots.iterations == (0, 1, 30)

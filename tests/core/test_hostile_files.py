@@ -8,9 +8,10 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from rnnscope.core.formats import FileProblem, load, save
+from rnnscope.core.formats import FileProblem, load, safetensors_file, save
 from rnnscope.core.formats.safetensors_file import HISTORY, KEY
 from rnnscope.core.model import Model
+from rnnscope.core.snapshots import MOST, Snapshots, weights_of
 
 
 @pytest.fixture
@@ -204,3 +205,83 @@ def test_a_file_without_history(path):
     """It is a model all the same."""
     write(path, {name: value for name, value in load_file(path).items() if name not in HISTORY}, about(path))
     assert len(load(path).history) == 0
+
+
+TAKEN = "snapshots.readout.bias"
+
+
+@pytest.fixture
+def with_snapshots(path, make_model):
+    """The good file with snapshots after 0, 1 and 4 iterations."""
+    model = make_model(units=2, length=8)
+    model.snapshots = Snapshots(dict.fromkeys((0, 1, 4), weights_of(model)))
+    save(model, path, snapshots=True)
+    return path
+
+
+def rewritten(path, iterations, **tensors):
+    """The file with other iterations in its metadata, and with other tensors; None takes one out."""
+    text = json.dumps(json.loads(about(path)) | {"snapshots": iterations})
+    tensors = load_file(path) | {f"snapshots.{name}": value for name, value in tensors.items()}
+    write(path, {name: value for name, value in tensors.items() if value is not None}, text)
+
+
+def test_the_rewritten_file_has_its_snapshots(with_snapshots):
+    rewritten(with_snapshots, [0, 7, 9])
+    assert load(with_snapshots).snapshots.iterations == (0, 7, 9)
+
+
+NO_ITERATIONS = [
+    *({"0": 1}, "0, 1, 4", 3, True, 0.5, None),
+    *([0, 1, 1], [0, 4, 1], [-1, 0, 1], [0, 1, float("nan")], [0, 1, float("inf")], [0, 1, 4.0], [0, True, 4], [0, "1", 4]),
+    *([0, 1, None], [0, 1, [4]], [0, 1, 2**53], [0, 1, 10**400]),
+]
+
+
+@pytest.mark.parametrize("iterations", NO_ITERATIONS, ids=lambda value: str(value)[:30])
+def test_iterations_that_are_none(with_snapshots, iterations):
+    rewritten(with_snapshots, iterations)
+    assert problem(with_snapshots).startswith("its snapshots: expected iterations from 0 on that increase, got ")
+
+
+@pytest.mark.parametrize("iterations", [[0, 1], [0, 1, 4, 5]], ids=str)
+def test_more_or_fewer_iterations_than_snapshots(with_snapshots, iterations):
+    rewritten(with_snapshots, iterations)
+    assert f"expected shape [{len(iterations)}, " in problem(with_snapshots)
+
+
+def test_too_many_snapshots(with_snapshots, monkeypatch):
+    rewritten(with_snapshots, list(range(MOST + 1)))
+    assert problem(with_snapshots) == f"its snapshots: expected at most {MOST}, got {MOST + 1}"
+    rewritten(with_snapshots, [0, 1, 4])
+    monkeypatch.setattr(safetensors_file, "LARGEST", 100)
+    assert re.match("its snapshots: expected at most 100 bytes, got ", problem(with_snapshots))
+
+
+def test_snapshots_without_iterations(with_snapshots):
+    write(with_snapshots, load_file(with_snapshots), json.dumps({**json.loads(about(with_snapshots)), "snapshots": []}))
+    assert "tensors that the configuration does not ask for: snapshots." in problem(with_snapshots)
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (None, f"tensor {TAKEN} of shape [3, 1] is missing"),
+        (torch.zeros(3, 2), f"tensor {TAKEN}: expected shape [3, 1], got [3, 2]"),
+        (torch.zeros(1), f"tensor {TAKEN}: expected shape [3, 1], got [1]"),
+        (torch.zeros(3, 1, dtype=torch.int64), f"tensor {TAKEN}: expected F32 or F64, got I64"),
+        (
+            torch.zeros(3, 1, dtype=torch.float64),
+            f"expected one precision, got F32 in network.cells.0.weight_x and F64 in {TAKEN}",
+        ),
+    ],
+    ids=["missing", "shape", "flat", "whole numbers", "precision"],
+)
+def test_snapshots_that_do_not_fit(with_snapshots, value, words):
+    rewritten(with_snapshots, [0, 1, 4], **{"readout.bias": value})
+    assert words in problem(with_snapshots)
+
+
+def test_snapshots_of_another_model(with_snapshots):
+    rewritten(with_snapshots, [0, 1, 4], extra=torch.zeros(3, 1))
+    assert "does not ask for: snapshots.extra" in problem(with_snapshots)

@@ -1,5 +1,6 @@
 """The solved length where a task is surely solved, surely not, or solved up to a known length."""
 
+import contextlib
 import sys
 
 import numpy as np
@@ -29,6 +30,7 @@ def measured(make_model):
 
 # two numbers that are always both marked, in a row: after 80 updates the error is about 0.0005, at 9 time steps 0.15
 SURE = {"cell": "lstm", "units": 8, "training": {"iterations": 80, "batch": 32, "learning_rate": 0.03}}
+SHORT = {"delays": [2, 9], "seeds": 2}
 NEVER = {"cell": "elman", "units": 2, "training": {"iterations": 1, "batch": 2}}
 
 
@@ -62,9 +64,9 @@ def test_lag50_is_the_longest_delay_that_is_solved(measured, monkeypatch):
     """With a training that solves up to 20 whatever the seed, and at 50 from one seed of three."""
     judged = []
 
-    def solves(model, between):
-        judged.append((model.task.length, model.configuration.training.seed))
-        return model.task.length <= 20 or (model.task.length == 50 and judged[-1][1] == 9)
+    def solves(begun, fresh, between):
+        judged.append((fresh.task_settings.length, fresh.training.seed))
+        return judged[-1][0] <= 20 or judged[-1] == (50, 9)
 
     monkeypatch.setattr(module, "_solves", solves)
     reach = measured(options={"training": {"seed": 8}}, seeds=3)
@@ -105,6 +107,54 @@ def test_what_is_raised_between_ends_it(measured):
     with pytest.raises(KeyboardInterrupt):
         measured(stop, options=SURE, delays=[2, 3])
     assert len(done) == 1
+
+
+def test_it_goes_on_where_it_was_ended_and_comes_to_the_same(make_model, measured, monkeypatch):
+    """Ended after every third update, no update is made twice, and a measurement that is complete needs none."""
+    whole = measured(options=SURE, delays=[2, 9], seeds=2)
+    model, updates = make_model(**SURE), []
+
+    def counted(fresh):
+        for update in train(fresh):
+            updates.append(fresh.configuration.training.seed)
+            yield update
+
+    monkeypatch.setattr(module, "train", counted)
+    found, tries, left = None, 0, 0
+
+    def interrupt(done):
+        nonlocal left
+        left -= 1
+        if not left:
+            raise InterruptedError
+
+    while found is None:
+        tries, left = tries + 1, 3
+        with contextlib.suppress(InterruptedError):
+            found = measured(interrupt, model=model, **SHORT)
+    assert tries > 50
+    assert len(updates) == 2 * 2 * 80
+    assert found.curves.tolist() == whole.curves.tolist()
+    measured(model=model, **SHORT)
+    assert len(updates) == 2 * 2 * 80
+    monkeypatch.setattr(module, "_begun", {})
+    measured(model=model, delays=[2], seeds=1)
+    assert len(updates) == 2 * 2 * 80 + 80
+
+
+def test_a_training_that_failed_is_not_gone_on_with(make_model, measured, monkeypatch):
+    def fails(fresh):
+        yield from train(fresh)
+        raise MemoryError
+
+    model = make_model(**SURE)
+    monkeypatch.setattr(module, "train", fails)
+    with pytest.raises(MemoryError):
+        measured(model=model, delays=[2], seeds=1)
+    monkeypatch.undo()
+    done = []
+    assert measured(done.append, model=model, delays=[2], seeds=1).mean.tolist() == [1, 1]
+    assert len(done) == 80 + 1
 
 
 def test_a_training_that_diverges_is_not_solved(measured, monkeypatch):

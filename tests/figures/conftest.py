@@ -9,8 +9,9 @@ from rnnscope.core.comparison import compare
 from rnnscope.core.configuration import Configuration
 from rnnscope.core.model import Model
 from rnnscope.core.settings import make
+from rnnscope.core.snapshots import Snapshots, weights_of
 from rnnscope.core.trace import History
-from rnnscope.figures.subjects import measured_subjects, subjects
+from rnnscope.figures.subjects import grown_subjects, measured_subjects, subjects
 from rnnscope.views import VIEWS, Position
 from rnnscope.views.plot import Axis, Lines, Panel, Plot, Style
 
@@ -48,6 +49,8 @@ def _make_model(
     model = Model(make(Configuration, values))
     losses = np.geomspace(1, 1e-3, iterations).astype(np.float32)
     model.history = History(losses, losses)
+    if iterations:
+        model.snapshots = Snapshots(dict.fromkeys((0, 4, 11), weights_of(model)))
     return model
 
 
@@ -55,7 +58,11 @@ def _all_plots(models, views):
     """Views of the models: name -> Plot."""
     shown = subjects(models)
     measured = measured_subjects(models, compare(models, sequences=4))
-    shown = [replace(subject, reaches=other.reaches) for subject, other in zip(shown, measured, strict=True)]
+    grown = grown_subjects(models) if "growth" in views else shown
+    shown = [
+        replace(subject, reaches=of_now.reaches, growth=of_then.growth)
+        for subject, of_now, of_then in zip(shown, measured, grown, strict=True)
+    ]
     position = Position(shown[0].trace.time_steps, 1, 2)
     return {view: VIEWS[view](shown, position) for view in views}
 

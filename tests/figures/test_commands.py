@@ -1,15 +1,19 @@
 """The commands compare and figure, run as from a shell."""
 
+import csv
 import json
 import re
 import sys
 
 import numpy as np
 import pytest
+import torch
 
 from rnnscope import cli
 from rnnscope.core.comparison import compare
 from rnnscope.core.formats import load, save
+from rnnscope.core.recording import record_batch
+from rnnscope.core.snapshots import weights_of
 from rnnscope.views import VIEWS
 
 
@@ -31,7 +35,7 @@ def saved(tmp_path_factory, make_model, networks):
     """A folder with lstm, elman and rwa for one task, a digits model, and a folder for each view of some networks."""
     folder = tmp_path_factory.mktemp("models")
     for cell in ("lstm", "elman", "rwa"):
-        save(make_model(cell, length=8, iterations=20), folder / f"{cell}.safetensors")
+        save(make_model(cell, length=8, iterations=20), folder / f"{cell}.safetensors", snapshots=True)
     save(make_model("gru", "digits"), folder / "digits.safetensors")
     for view, models in networks.items():
         (folder / view).mkdir()
@@ -64,8 +68,32 @@ def test_compare_json_is_one_document_of_the_documented_shape(run, saved, tmp_pa
         assert measure["lags"] == list(range(8))
         assert len(measure["mean"]) == len(measure["low"]) == len(measure["high"]) == 8
     measured = compare({"lstm": load(files[0])}, sequences=3).models[0].reaches["state_jacobian"]
-    np.testing.assert_allclose(lstm["measures"]["state_jacobian"]["mean"], measured.mean)
+    assert lstm["measures"]["state_jacobian"]["mean"] == measured.mean.tolist()
     assert (tmp_path / "reach.pdf").read_bytes().startswith(b"%PDF")
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_compare_says_to_the_last_bit_what_python_says(run, make_model, tmp_path, threads):
+    """Whatever the order of models and measures, the threads that torch has, and the engine that a model ran on before."""
+    measures = ("state_jacobian", "direct_weight", "connectivity", "decoding", "causal")
+    for cell, units in (("lstm", 48), ("gru", 33), ("rwa", 100)):  # where shares of a product round otherwise
+        save(make_model(cell, units=units, length=40), tmp_path / f"{cell}.safetensors")
+    files = sorted(tmp_path.glob("*.safetensors"))
+    asked = [option for measure in measures for option in ("--measure", measure)]
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        said = {model["name"]: model for model in json.loads(run("compare", *files, "--json", *asked)[1])["models"]}
+        torch.set_num_threads(3 - threads)
+        models = {file.stem: load(file) for file in reversed(files)}
+        for model in models.values():
+            model.network.engine = "reference"
+        found = json.loads(compare(models, measures=measures[::-1]).json())["models"]
+    finally:
+        torch.set_num_threads(before)
+    assert [model["name"] for model in found] == ["rwa", "lstm", "gru"]
+    for model in found:
+        assert said[model["name"]] == model
 
 
 def test_compare_saves_only_what_is_asked(run, saved, tmp_path):
@@ -100,6 +128,36 @@ def test_figure_takes_the_cursor(run, saved, tmp_path):
     assert ">unit 2<" in text
 
 
+def test_figure_goes_back_to_an_iteration(run, saved, tmp_path, make_model):
+    """Names, and numbers, are those of the snapshot; of an iteration without one, of the last before."""
+    model, other = make_model(length=8, iterations=20), make_model(length=8, seed=1)
+    model.snapshots = model.snapshots.added(16, weights_of(other))
+    save(model, tmp_path / "two.safetensors", snapshots=True)
+    there = tmp_path / "n.csv"
+    for iteration, weights in ((3, model), (16, other), (19, other), (20, model)):
+        where = ("--view", "hidden", "--out", tmp_path / "a.svg", "--numbers", there, "--iteration", iteration)
+        status, printed, err = run("figure", tmp_path / "two.safetensors", *where)
+        assert (status, err) == (0, "")
+        taken = {3: 0, 19: 16}.get(iteration, iteration)
+        assert printed.endswith(f"hidden of two @ {taken}\n")
+        assert f">two @ {taken}<" in (tmp_path / "a.svg").read_text(encoding="utf-8")
+        expected = record_batch(weights, model.task.probe()).signals["hidden"][4, 0, 1]
+        row = next(row for row in csv.reader(there.read_text().splitlines()) if row[2:5] == ["unit 1", "time", "5"])
+        assert float(row[5]) == pytest.approx(expected, rel=1e-4)
+
+
+def test_the_growth_is_what_compare_measures(run, saved, tmp_path):
+    files = [saved / "lstm.safetensors", "--view", "growth", "--out", tmp_path / "a.svg", "--numbers", tmp_path / "n.csv"]
+    assert run("figure", *files)[0] == 0
+    written = csv.reader((tmp_path / "n.csv").read_text().splitlines())
+    rows = [row for row in written if row[1] == "lag at 50 % of the gradient"]
+    measured = compare(load(saved / "lstm.safetensors").at(4), measures=["state_jacobian"]).models[0]
+    lag = measured.reaches["state_jacobian"].lag50
+    row = next(row for row in rows if float(row[4]) == 4)
+    np.testing.assert_allclose([float(value) for value in row[5:8]], [lag.value, lag.low, lag.high], rtol=1e-6)
+    assert [float(row[4]) for row in rows] == [0, 4, 11, 20]
+
+
 LSTM, DIGITS = "lstm.safetensors", "digits.safetensors"
 
 
@@ -117,6 +175,14 @@ LSTM, DIGITS = "lstm.safetensors", "digits.safetensors"
         ("figure", [LSTM], ["--view", "loss", "--out", "x.pdf", "--time-step", "0"], "--time-step: expected 1 to 8"),
         ("figure", [LSTM], ["--view", "loss", "--out", "x.pdf", "--sequence", "9"], "--sequence: expected 1 to 8"),
         ("figure", [LSTM], ["--view", "loss", "--out", "x.pdf", "--unit", "3"], "--unit: expected 0 to 2"),
+        (
+            "figure",
+            [LSTM],
+            ["--view", "loss", "--out", "x.pdf", "--iteration", "21"],
+            "--iteration: expected 0 to 20, got 21",
+        ),
+        ("figure", [DIGITS], ["--view", "loss", "--out", "x.pdf", "--iteration", "0"], "digits holds no snapshots"),
+        ("figure", [DIGITS], ["--view", "growth", "--out", "x.pdf"], "growth: digits holds no snapshots"),
         ("figure", [LSTM], ["--view", "loss", "--out", "no/x.pdf"], "its folder does not exist"),
         ("figure", [LSTM], ["--view", "loss", "--out", "x.pdf", "--numbers", "no/x.csv"], "its folder does not exist"),
         ("figure", [LSTM], ["--view", "loss"], "--out"),

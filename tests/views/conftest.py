@@ -76,6 +76,7 @@ def _make_subject(
     picture=None,
     channels=None,
     baseline=0.25,
+    growth=None,
     **more,
 ):
     """A Subject with a Trace of `make_trace(**more)`; trace=False for none."""
@@ -83,7 +84,7 @@ def _make_subject(
     channels = channels or tuple(f"channel {n}" for n in range(trace.inputs.shape[2] if trace else 1))
     facts = Facts("handmade", channels, picture, "mean_squared_error", baseline, "guesses")
     history = History(np.array(history, np.float32), np.ones(len(history), np.float32))
-    return Subject(name, style_of(cell, again), facts, history, trace, reaches or {}, influence)
+    return Subject(name, style_of(cell, again), facts, history, trace, reaches or {}, influence, growth or {})
 
 
 def _make_reach(measure="state_jacobian", half=2.0, lags=8):
@@ -126,7 +127,9 @@ def _make_runs(steps=7, lengths=(7, 5), units=3):
     }
     common = {"steps": steps, "lengths": lengths, "batch": batch, "units": units}
     mattered = Influence(3, 0, None, np.where(np.arange(steps) < lengths[0], 0.1 + random.random(steps), np.nan))
-    facts = {"history": [3, 2, 1], "reaches": {"state_jacobian": _make_reach()}, "influence": mattered}
+    reaches = {"state_jacobian": _make_reach()}
+    grown = {0: {"state_jacobian": _make_reach(half=1.0)}, 3: reaches}
+    facts = {"history": [3, 2, 1], "reaches": reaches, "influence": mattered, "growth": grown}
     return {
         kind: _make_subject(kind, again=n, seed=n, channels=_channels(more), **facts, **common, **more)
         for n, (kind, more) in enumerate(kinds.items())

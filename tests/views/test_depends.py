@@ -17,6 +17,7 @@ ELSEWHERE = {
     "layer": ("layer 2", "backward 2"),
     "signal": ("forget_gate",),
     "output": (0,),
+    "iteration": (2,),
 }
 
 

@@ -7,6 +7,8 @@ import importlib.util
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -19,6 +21,7 @@ from rnnscope.core.files import write_whole
 
 TYPES = {torch.float32: "float32", torch.float64: "float64"}
 FOLDER = "RNNSCOPE_KERNELS"  # environment variable: where kernels are kept, by default the user's cache folder
+LOOK = 0.02  # seconds between looks whether another process has compiled them
 _kernels: dict[tuple, ModuleType | None] = {}
 _compiling: dict[Path, subprocess.Popen] = {}
 
@@ -28,18 +31,23 @@ def loaded(cell: Cell, dtype: torch.dtype) -> ModuleType | None:
     return _kernels.get(_identity(cell, dtype))
 
 
-def prepare(cell: Cell, dtype: torch.dtype, wait: bool) -> ModuleType | None:
+def prepare(cell: Cell, dtype: torch.dtype, wait: bool, meanwhile: Callable[[], None] | None = None) -> ModuleType | None:
     """Make the kernels of a cell ready, from the disk where they have been compiled before.
 
-    wait  compile them now, which takes seconds; otherwise another process does, and a later call finds what it has made
+    wait       compile them now, for seconds; otherwise another process does, and a later call finds what it has made
+    meanwhile  wait for that other process, and call this again and again; what it raises ends the wait
     None where they are not ready, where the cell's update cannot be emitted, or where there is no numba.
     """
     identity = _identity(cell, dtype)
     if identity not in _kernels and (source := _source(cell, dtype)) is not None:
         path = folder() / f"rnnscope_{hashlib.sha256(source.encode()).hexdigest()[:20]}.py"
-        if not wait and not path.with_suffix(".done").exists():
-            _compile_elsewhere(path, source)
-            return None
+        if not (wait and meanwhile is None) and not path.with_suffix(".done").exists():
+            compiling = _compile_elsewhere(path, source)
+            if not wait:
+                return None
+            while compiling.poll() is None:
+                meanwhile()
+                time.sleep(LOOK)
         if not path.exists() or path.read_bytes() != source.encode():
             write_whole(path, source.encode())
         _kernels[identity] = _import_compiled(path)
@@ -97,7 +105,7 @@ def _import_compiled(path: Path) -> ModuleType:
     return module
 
 
-def _compile_elsewhere(path: Path, source: str) -> None:
+def _compile_elsewhere(path: Path, source: str) -> subprocess.Popen:
     """Compile in a process of its own, once: it would hold Python's lock for seconds."""
     running = _compiling.get(path)
     if running is None or running.poll() not in (None, 0):
@@ -107,3 +115,4 @@ def _compile_elsewhere(path: Path, source: str) -> None:
             "kernel_cache._numba(); kernel_cache._import_compiled(pathlib.Path(sys.argv[1]))"
         )
         _compiling[path] = subprocess.Popen([sys.executable, "-c", program, str(path)], stderr=subprocess.DEVNULL)
+    return _compiling[path]

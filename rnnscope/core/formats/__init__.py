@@ -16,9 +16,12 @@ def load(path: str | Path) -> Model:
     return _format(path).load(path)
 
 
-def save(model: Model, path: str | Path) -> None:
-    """Write a model in the format of its suffix, whole or not at all. Raises FileProblem for another suffix, OSError."""
-    _format(path).save(model, path)
+def save(model: Model, path: str | Path, *, snapshots: bool = False) -> None:
+    """Write a model in the format of its suffix, whole or not at all. Raises FileProblem for another suffix, OSError.
+
+    snapshots  write those of its training, too
+    """
+    _format(path).save(model, path, snapshots=snapshots)
 
 
 def _format(path: str | Path):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
@@ -15,16 +17,22 @@ from rnnscope.core.files import write_whole
 from rnnscope.core.formats.problem import FileProblem
 from rnnscope.core.model import Model
 from rnnscope.core.settings import SettingsError, make
+from rnnscope.core.snapshots import LARGEST, MOST, Snapshots
 from rnnscope.core.trace import History
 
 KEY = "rnnscope"
 VERSION = 2
 LARGEST_HEADER = 8 * 2**20
 HISTORY = ("history.loss", "history.gradient_norm")
+SNAPSHOTS = "snapshots"  # in the metadata their iterations; as a prefix all of them of one tensor, (n, *shape)
+LATEST = 2**53  # an iteration that no training reaches
 
 
-def save(model: Model, path: str | Path) -> None:
-    """Write weights, configuration and training history; whole or not at all. Raises FileProblem, OSError."""
+def save(model: Model, path: str | Path, *, snapshots: bool = False) -> None:
+    """Write weights, configuration and training history; whole or not at all. Raises FileProblem, OSError.
+
+    snapshots  write those of its training, too
+    """
     kinds = {value.dtype for value in model.state_dict().values()}
     if len(kinds) != 1 or not kinds <= {torch.float32, torch.float64}:
         raise FileProblem(path, f"expected weights all in float32 or all in float64, got {', '.join(map(str, kinds))}")
@@ -32,6 +40,11 @@ def save(model: Model, path: str | Path) -> None:
     tensors = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
     curves = (model.history.loss, model.history.gradient_norm)
     tensors |= {name: torch.tensor(curve) for name, curve in zip(HISTORY, curves, strict=True)}
+    if snapshots and len(model.snapshots):
+        about[SNAPSHOTS] = model.snapshots.iterations
+        taken = model.snapshots.weights.values()
+        for name in model.state_dict():
+            tensors[f"{SNAPSHOTS}.{name}"] = torch.from_numpy(np.stack([weights[name] for weights in taken]))
     write_whole(path, to_bytes(tensors, {KEY: json.dumps(about)}))
 
 
@@ -41,12 +54,14 @@ def load(path: str | Path) -> Model:
     _check_header(path)
     try:
         with safe_open(path, framework="pt") as file:
-            configuration = _configuration(path, file.metadata() or {})
-            model = _empty(path, configuration)
-            _check_tensors(path, model, file)
+            about = _about(path, file.metadata() or {})
+            model = _empty(path, _configuration(path, about["configuration"]))
+            iterations = _iterations(path, about.get(SNAPSHOTS, []))
+            _check_tensors(path, model, file, len(iterations))
             weights = {name: file.get_tensor(name) for name in model.state_dict()}
             present = set(file.keys())
             curves = [file.get_tensor(name).numpy() for name in HISTORY if name in present]
+            taken = {name: file.get_tensor(f"{SNAPSHOTS}.{name}").numpy() for name in weights if iterations}
     except SafetensorError as error:
         raise FileProblem(path, f"expected a safetensors file; it is damaged or of another kind ({error})") from None
     model.load_state_dict(weights, assign=True)
@@ -54,6 +69,9 @@ def load(path: str | Path) -> Model:
         parameter.requires_grad_()
     if len(curves) == len(HISTORY):
         model.history = History(*curves)
+    model.snapshots = Snapshots(
+        {iteration: {name: array[n] for name, array in taken.items()} for n, iteration in enumerate(iterations)}
+    )
     return model.eval()
 
 
@@ -78,22 +96,42 @@ def _check_header(path: Path) -> None:
         raise FileProblem(path, f"the file is cut short: its header claims {header:,} bytes, the file has {size:,}")
 
 
-def _configuration(path: Path, metadata: dict[str, str]) -> Configuration:
+def _about(path: Path, metadata: dict[str, str]) -> dict:
+    """What the file says of itself: version, configuration, and iterations of snapshots if it has any."""
     if KEY not in metadata:
         raise FileProblem(path, "it holds tensors but no rnnscope configuration; expected a file saved by rnnscope")
     try:
         about = json.loads(metadata[KEY])
-        version, values = about["version"], about["configuration"]
+        version, _ = about["version"], about["configuration"]
     except (ValueError, KeyError, TypeError, RecursionError):
         raise FileProblem(path, "its rnnscope configuration cannot be read") from None
     if version != VERSION:
         raise FileProblem(
             path, f"expected file version {VERSION}, got {version!r:.40}: it was saved by another version of rnnscope"
         )
+    return about
+
+
+def _configuration(path: Path, values: object) -> Configuration:
     try:
         return make(Configuration, values)
     except (SettingsError, ValueError, TypeError) as error:
         raise FileProblem(path, f"its configuration does not fit: {error}") from None
+
+
+def _iterations(path: Path, found: object) -> list[int]:
+    """Of the snapshots: whole numbers from 0, increasing, and not too many."""
+    where = "its snapshots: expected iterations from 0 on that increase"
+    if not isinstance(found, list):
+        raise FileProblem(path, f"{where}, got {found!r:.40}")
+    if len(found) > MOST:
+        raise FileProblem(path, f"its snapshots: expected at most {MOST}, got {len(found):,}")
+    before = -1
+    for iteration in found:
+        if type(iteration) is not int or not before < iteration < LATEST:
+            raise FileProblem(path, f"{where}, got {iteration!r:.40}" + (f" after {before}" if before >= 0 else ""))
+        before = iteration
+    return found
 
 
 def _empty(path: Path, configuration: Configuration) -> Model:
@@ -105,10 +143,12 @@ def _empty(path: Path, configuration: Configuration) -> Model:
         raise FileProblem(path, f"its configuration does not fit: {error}") from None
 
 
-def _check_tensors(path: Path, model: Model, file) -> None:
+def _check_tensors(path: Path, model: Model, file, snapshots: int) -> None:
+    """Weights, history and so many snapshots, all in one precision, and nothing else."""
+    present, precisions = set(file.keys()), {}
     expected = {name: list(value.shape) for name, value in model.state_dict().items()}
-    present = set(file.keys())
-    precisions = {}
+    if snapshots:
+        expected |= {f"{SNAPSHOTS}.{name}": [snapshots, *shape] for name, shape in expected.items()}
     for name, shape in expected.items():
         if name not in present:
             raise FileProblem(path, f"tensor {name} of shape {shape} is missing")
@@ -123,6 +163,9 @@ def _check_tensors(path: Path, model: Model, file) -> None:
     _check_history(path, present, file)
     if unknown := present - set(expected) - set(HISTORY):
         raise FileProblem(path, f"it holds tensors that the configuration does not ask for: {', '.join(sorted(unknown))}")
+    size = sum(math.prod(shape) for name, shape in expected.items() if name.startswith(f"{SNAPSHOTS}."))
+    if (bytes_ := size * (8 if "F64" in precisions else 4)) > LARGEST:
+        raise FileProblem(path, f"its snapshots: expected at most {LARGEST:,} bytes, got {bytes_:,}")
 
 
 def _check_history(path: Path, present: set[str], file) -> None:

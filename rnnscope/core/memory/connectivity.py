@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import torch
 
 from rnnscope.core.layout import Layout
+from rnnscope.core.memory.chunks import Back, Chunk, all_layers, by_chunks
 from rnnscope.core.memory.lags import by_lag, lags_of
 from rnnscope.core.memory.portions import Between, in_portions, nothing
 from rnnscope.core.model import Model
@@ -59,6 +62,7 @@ def connections(
                in `state_jacobian`, whose standard error is at most 25 % for a sequence, and which are up to 6 % too low on
              average of logs: so much where all outputs depend on the input in one way only
     chain      count only what this direction hands to the readout, by default T is where it ends
+    A stack is run by chunks, in memory that hardly grows with T, with all probes at once as copies of the sequences.
     Raises ValueError for a time step or unit that is not there, and where states or gradients overflow.
     """
     longest, outputs = layout.lengths.max(), model.readout.out_features
@@ -69,12 +73,18 @@ def connections(
     ends = ends_of(layout, chain) if time_step is None else np.full_like(layout.lengths, time_step)
     own = own_features(model.network, chain)
     probes = _probes(outputs, len(ends), unit) @ model.readout.weight.detach().cpu().double()[:, own]  # (P, B, W)
-    norms = in_portions(
-        model,
-        inputs,
-        lambda part: _norms(model, inputs[:, part], layout.part(part), ends[part], probes[:, part], own),
-        between,
-    )
+    if cells := all_layers(model):
+        read = inputs[: ends.max() + 1]  # what comes later does not matter
+        seen = partial(_Gradients, ends, probes)
+        norms = by_chunks(model, cells, read, seen, between, copies=len(probes))
+        norms = np.pad(norms, [(0, len(inputs) - len(read)), (0, 0)])
+    else:
+        norms = in_portions(
+            model,
+            inputs,
+            lambda part: _norms(model, inputs[:, part], layout.part(part), ends[part], probes[:, part], own),
+            between,
+        )
     inside = layout.within(len(inputs)) & (ends < layout.lengths)
     if not np.isfinite(norms[inside]).all():
         raise ValueError("its states or their gradients overflow on these sequences, so nothing can be measured")
@@ -102,6 +112,25 @@ def _probes(outputs: int, batch: int, unit: int | None) -> torch.Tensor:
         return torch.randn(PROBES, batch, outputs, generator=random, dtype=torch.float64) / PROBES**0.5
     each = torch.eye(outputs, dtype=torch.float64)
     return (each if unit is None else each[unit : unit + 1])[:, None].expand(-1, batch, -1)
+
+
+class _Gradients(Back):
+    """Root of the sum over probes of squared gradients with respect to a chunk's inputs, (C, B), with a copy a probe."""
+
+    def __init__(self, ends: np.ndarray, probes: torch.Tensor, part: slice):
+        super().__init__(1 + ends[part], len(probes))
+        self.probes = probes[:, part].flatten(0, 1)  # (P B, W)
+
+    def __call__(self, chunk: Chunk) -> np.ndarray:
+        """Waits for the device."""
+        inputs = chunk.inputs.repeat(1, self.copies, 1).requires_grad_()
+        squares = self.gradient(chunk, inputs, inputs).cpu().double().square().sum(-1)
+        return squares.view(len(inputs), self.copies, -1).sum(1).sqrt().numpy()
+
+    def at_end(self, chunk, ran, last, here):
+        """What the readout sees, by the probes."""
+        seen = ran[-1].states[chunk.cells[-1].output][last, here]
+        return [seen], [self.probes[here].to(seen)]
 
 
 def _norms(

@@ -30,8 +30,8 @@ def direct_weight(
     signals = [model.network.layers[name].signals for name in layers]
     if not model.network.attends and not (signals and all("log_retention" in known for known in signals)):
         return None
-    if lone_layer(model, chain):
-        left = by_chunks(model, chain, inputs, lambda part: _Left(layout.part(part), len(inputs)), between)
+    if lone := lone_layer(model, chain):
+        left = by_chunks(model, [lone], inputs, lambda part: _Left(layout.part(part), len(inputs)), between)
     else:
         left = in_portions(model, inputs, lambda part: _left(model, inputs[:, part], layout.part(part), chain), between)
     return Reach.from_sequences("direct_weight", by_lag(left, lags_of(layout, chain, len(inputs))))
@@ -47,7 +47,7 @@ class _Left:
     def __call__(self, chunk: Chunk) -> np.ndarray:
         """Waits for the device."""
         with torch.no_grad():
-            signals = chunk.run(record=True).signals
+            signals = chunk.run(record=True)[0].signals
         logs = signals["log_retention"].cpu().double().numpy()
         logs[~self.within[chunk.first : chunk.last]] = 0
         after = retention_logs(logs) + self.since

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rnnscope.core.choice import choose
 from rnnscope.core.denormals import flushed
 from rnnscope.core.memory.connectivity import connections
 from rnnscope.core.model import Model
@@ -18,7 +19,11 @@ def influence(model: Model, batch: Batch, sequence: int, time_step: int, output:
     """
     time_step = min(time_step, int(batch.lengths[sequence]))
     inputs, layout, _ = sequences_for(model, batch.inputs, **vars(batch.layout))
-    one = slice(sequence, sequence + 1)
-    with flushed():
-        values = connections(model, inputs[:, one], layout.part(one), time_step - 1, output)
+    one, before = slice(sequence, sequence + 1), model.network.engine
+    model.network.engine = before or choose(model, wait=False)
+    try:
+        with flushed():
+            values = connections(model, inputs[:, one], layout.part(one), time_step - 1, output)
+    finally:
+        model.network.engine = before
     return Influence(time_step, sequence, output, values[:, 0])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Generator, Sequence
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -13,15 +14,15 @@ from rnnscope.core.layout import Layout
 from rnnscope.core.memory.portions import Between, nothing
 from rnnscope.core.model import Model
 from rnnscope.core.networks import Chain
-from rnnscope.core.reach import Reach
+from rnnscope.core.reach import DELAYS, SEEDS, Reach
 from rnnscope.core.settings import limits, make
 from rnnscope.core.tasks import Task
 from rnnscope.core.training import Diverged, train
 
-DELAYS = (10, 20, 50, 100, 200, 500, 1000)
-SEEDS = 3
 SETTINGS = ("delay", "length")  # of tasks, the first that a task has says how long it is
 FAILURES = 2  # delays in a row that no seed solves, after which longer ones are not tried
+Training = Generator[float, None, bool]
+_begun: WeakKeyDictionary[Model, dict[str, Training | bool]] = WeakKeyDictionary()  # of models that have been measured
 
 
 def solved_length(
@@ -42,6 +43,8 @@ def solved_length(
     nothing to remember, is 1 without a training: so lag50 is about the longest delay that most seeds still solve. None for
     a task that has neither delay nor length, and for all chains of a network but its first: they are trained together.
 
+    A measurement that was ended goes on, when the same model is measured again, where it was: no training is lost.
+
     inputs and layout are not read: models are scored on the task's own evaluation batches, of each delay
     between  called after each update with the share that is done, 0..1; what it raises ends the measurement
     delays   increasing values of the task's delay or length in time steps; by default those of DELAYS that it can have.
@@ -56,13 +59,13 @@ def solved_length(
     tasks = _tasks(task, name, delays)
     if seeds < 1:
         raise ValueError(f"seeds: expected at least 1, got {seeds}")
-    solved: list[list[bool]] = []
+    begun, solved = _begun.setdefault(model, {}), []
     for n, changed in enumerate(tasks.values()):
         solved.append([])
         for seed in range(seeds):
             before = n * seeds + seed
             fresh = _fresh(configuration, changed, seed)
-            solved[-1].append(_solves(fresh, lambda done, b=before: between((b + done) / (len(tasks) * seeds))))
+            solved[-1].append(_solves(begun, fresh, lambda done, b=before: between((b + done) / (len(tasks) * seeds))))
         if not np.any(solved[-FAILURES:]) and len(solved) >= FAILURES:
             break
     between(1.0)
@@ -81,18 +84,34 @@ def _tasks(task: Task, name: str, delays: Sequence[int] | None) -> dict[int, Tas
     return {int(delay): make(type(task), task.model_dump() | {name: delay}) for delay in delays}
 
 
-def _fresh(configuration: Configuration, task: Task, seed: int) -> Model:
-    """An untrained model of the same kind for another task and seed."""
+def _fresh(configuration: Configuration, task: Task, seed: int) -> Configuration:
+    """Of a model of the same kind for another task and seed."""
     training = configuration.training.model_copy(update={"seed": configuration.training.seed + seed})
-    return Model(configuration.model_copy(update={"task_settings": task, "training": training}))
+    return configuration.model_copy(update={"task_settings": task, "training": training})
 
 
-def _solves(model: Model, between: Callable[[float], None]) -> bool:
-    """Whether the model solves its task once it has been trained as its configuration says."""
-    iterations = model.configuration.training.iterations
+def _solves(begun: dict[str, Training | bool], fresh: Configuration, between: Between) -> bool:
+    """Whether a fresh model solves its task once it is trained, which goes on where it was if it has been `begun`."""
+    key = fresh.model_dump_json()
+    while not isinstance(begun.setdefault(key, _training(fresh)), bool):
+        try:
+            done = next(begun[key])
+        except StopIteration as ended:
+            begun[key] = ended.value
+        except BaseException:
+            del begun[key]
+            raise
+        else:
+            between(done)
+    return begun[key]
+
+
+def _training(configuration: Configuration) -> Training:
+    """Train a fresh model as its configuration says; yields the share that is done, and returns whether it is enough."""
+    model = Model(configuration)
     try:
         for update in train(model):
-            between(update.iteration / iterations)
+            yield update.iteration / configuration.training.iterations
     except Diverged:
-        between(1.0)
+        yield 1.0
     return bool(model.task.solved(score(model)))

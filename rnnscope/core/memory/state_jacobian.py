@@ -6,16 +6,15 @@ import numpy as np
 import torch
 
 from rnnscope.core.cells import Cell
-from rnnscope.core.cells.cell import Values
 from rnnscope.core.engines import NORMS
 from rnnscope.core.layout import Layout
-from rnnscope.core.memory.chunks import Chunk, by_chunks, lone_layer
+from rnnscope.core.memory.chunks import Back, Chunk, by_chunks, lone_layer
 from rnnscope.core.memory.lags import by_lag, lags_of
 from rnnscope.core.memory.portions import Between, in_portions, nothing
 from rnnscope.core.model import Model
 from rnnscope.core.networks import Chain
+from rnnscope.core.pieces import taps_for
 from rnnscope.core.reach import Reach
-from rnnscope.core.recording import taps_for
 
 PROBES = 8
 
@@ -34,8 +33,8 @@ def state_jacobian(model: Model, inputs: torch.Tensor, layout: Layout, chain: Ch
     ValueError when states or gradients overflow.
     """
     random = torch.Generator().manual_seed(0)
-    if lone_layer(model, chain):
-        norms = by_chunks(model, chain, inputs, lambda part: _Norms(layout.part(part), random), between, copies=PROBES)
+    if lone := lone_layer(model, chain):
+        norms = by_chunks(model, [lone], inputs, lambda part: _Norms(layout.part(part), random), between, copies=PROBES)
     else:
         norms = in_portions(
             model, inputs, lambda part: _norms(model, inputs[:, part], layout.part(part), chain, random), between
@@ -47,45 +46,29 @@ def state_jacobian(model: Model, inputs: torch.Tensor, layout: Layout, chain: Ch
     return Reach.from_sequences("state_jacobian", curves / curves[0])
 
 
-class _Norms:
-    """Root mean square over probes of |v^T d memory / d s_t| for the time steps of a chunk, (C, B); the newest comes first.
-
-    All probes are run at once, as copies of the sequences: rows 0..B-1 have the first, the next B rows the second.
-    """
+class _Norms(Back):
+    """Root mean square over probes of |v^T d memory / d s_t| for the time steps of a chunk, (C, B), with a copy a probe."""
 
     def __init__(self, layout: Layout, random: torch.Generator):
-        self.lengths, self.random = np.tile(layout.lengths, PROBES), random
-        self.probes: list[torch.Tensor] = []  # for each part of the memory, (PROBES B, H)
-        self.carried: tuple[torch.Tensor, ...] = ()  # gradients with respect to the states before the chunk behind
+        super().__init__(layout.lengths, PROBES)
+        self.random, self.probes = random, []  # for each part of the memory, (PROBES B, H)
 
     def __call__(self, chunk: Chunk) -> np.ndarray:
         """Waits for the device."""
-        inputs = chunk.inputs.repeat(1, PROBES, 1)
-        start = {name: value.repeat(PROBES, 1).requires_grad_() for name, value in chunk.start.items()}
+        (cell,), inputs = chunk.cells, chunk.inputs.repeat(1, PROBES, 1)
         dtype = torch.float32 if inputs.device.type == "mps" else torch.float64  # MPS has no float64
-        gauge = inputs.new_zeros(*inputs.shape[:2], 1 + len(chunk.cell.states), dtype=dtype).requires_grad_()
-        with torch.enable_grad():
-            states = chunk.run(inputs=inputs, start=start, taps={NORMS: gauge}).states
-            ends, given = self._ends(chunk, states)
-            norms, *carried = torch.autograd.grad(ends, [gauge, *start.values()], given, materialize_grads=True)
-        reached = torch.from_numpy(self.lengths > chunk.first).to(inputs.device)[:, None]
-        self.carried = tuple(_normal(torch.where(reached, part, 0)) for part in carried)
+        gauge = inputs.new_zeros(*inputs.shape[:2], 1 + len(cell.states), dtype=dtype).requires_grad_()
+        norms = self.gradient(chunk, gauge, inputs, taps={NORMS: gauge})
         working = torch.from_numpy(np.arange(chunk.first, chunk.last)[:, None] < self.lengths)
-        squares = torch.where(working, _squares(chunk.cell, norms), 0).double()
+        squares = torch.where(working, _squares(cell, norms), 0).double()
         return squares.view(len(inputs), PROBES, -1).mean(1).sqrt().numpy()
 
-    def _ends(self, chunk: Chunk, states: Values) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
-        """What the gradient is taken of, and by what it is multiplied: the memories that end here, the states handed on."""
-        ends, given, cell = [], [], chunk.cell
-        if self.carried:
-            ends, given = [states[name][-1] for name in cell.states], list(self.carried)
-        here = np.flatnonzero((chunk.first < self.lengths) & (self.lengths <= chunk.last))
-        if len(here):
-            last = self.lengths[here] - 1 - chunk.first
-            parts = list(cell.coordinates({name: states[name][last, here] for name in cell.states}).values())
-            self.probes = self.probes or self._drawn(parts)
-            ends, given = ends + parts, given + [probe[here] for probe in self.probes]
-        return ends, given
+    def at_end(self, chunk, ran, last, here):
+        """The memory, by the probes."""
+        (cell,), (one,) = chunk.cells, ran
+        parts = list(cell.coordinates({name: one.states[name][last, here] for name in cell.states}).values())
+        self.probes = self.probes or self._drawn(parts)
+        return parts, [probe[here] for probe in self.probes]
 
     def _drawn(self, parts: list[torch.Tensor]) -> list[torch.Tensor]:
         """Probes of all sequences for each part of the memory, (PROBES B, H) each."""
@@ -111,11 +94,6 @@ def _norms(model: Model, inputs: torch.Tensor, layout: Layout, chain: Chain, ran
                 working = torch.from_numpy(network.active(name, layout, len(inputs)))
                 squares += torch.where(working, _squares(cell, norms), 0)
     return (squares / PROBES).sqrt().numpy()
-
-
-def _normal(values: torch.Tensor) -> torch.Tensor:
-    """The same with 0 for what is denormal: it would neither shrink any further, by rounding, nor be fast to multiply."""
-    return torch.where(values.abs() < torch.finfo(values.dtype).tiny, 0, values)
 
 
 def _squares(cell: Cell, norms: torch.Tensor) -> torch.Tensor:

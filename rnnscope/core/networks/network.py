@@ -52,7 +52,8 @@ class Network(nn.Module, ABC):
     `needs` is the structure that a task must give beside time; `causal` is False for a network whose outputs depend on
     later inputs; `attends` says that it has attention over its whole sequence, `answers_once` that it has one answer for
     the whole sequence only; `joins` names the cells that it can join, all if empty; `most_children` is how many a node of a
-    tree can have, None for any number; `width` is the number of features that the readout sees.
+    tree can have, None for any number; `resumes` says that `run` takes the state before the first time step, so that a long
+    sequence can be run in pieces; `width` is the number of features that the readout sees.
     """
 
     name: ClassVar[str]
@@ -62,6 +63,7 @@ class Network(nn.Module, ABC):
     answers_once: ClassVar[bool] = False
     joins: ClassVar[tuple[str, ...]] = ()
     most_children: int | None = None
+    resumes: bool = False
     width: int
     names: tuple[str, ...]
 

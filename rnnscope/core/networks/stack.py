@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from torch import Tensor
 
 from rnnscope.core.cells import CELLS, Cell
+from rnnscope.core.cells.cell import Values
 from rnnscope.core.layout import Layout
 from rnnscope.core.networks.dense import Dense
 from rnnscope.core.networks.network import Chain, Joined, Network, Taps
@@ -66,13 +68,27 @@ class Stack(Network):
         """All layers with memory."""
         return {"": Chain(tuple(name for name in self.names if name.startswith("layer")))}
 
-    def run(self, inputs: Tensor, layout: Layout, *, record: bool = False, taps: Taps | None = None) -> Joined:
-        """Layer by layer, each over all time steps."""
+    @property
+    def resumes(self) -> bool:
+        """Where no cell keeps time."""
+        return type(self) is Stack and all(type(cell).at is Cell.at for cell in self.cells)
+
+    def run(
+        self,
+        inputs: Tensor,
+        layout: Layout,
+        *,
+        record: bool = False,
+        taps: Taps | None = None,
+        start: Mapping[str, Values] | None = None,
+    ) -> Joined:
+        """Layer by layer, each over all time steps; `start` (layer -> state, (B, H) each) as in `unroll`."""
         ran, lower = {}, None
         above = [*[cell.lower for cell in self.cells][1:], ()]
         for (name, cell), keep in zip(self.layers.items(), above, strict=True):
             tap = taps[name] if taps else None
-            ran[name] = now = self.unroll(cell, inputs, record=record, keep=keep, taps=tap, lower=lower)
+            begin = start[name] if start else None
+            ran[name] = now = self.unroll(cell, inputs, record=record, keep=keep, taps=tap, start=begin, lower=lower)
             inputs, lower = now.states[cell.output], now.states
         return Joined(inputs, ran)
 

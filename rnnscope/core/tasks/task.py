@@ -15,6 +15,7 @@ from rnnscope.core.trace import Facts
 EVALUATION_SEED = 20170301
 EVALUATION_SEQUENCES = 500
 PROBE_SEQUENCES = 8  # of the evaluation batch are traced
+PROBE_STEPS = 2**17  # time steps of all of these together: of sequences of 100,000 only one is
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,10 +42,10 @@ class Batch:
         return Layout(self.lengths, self.sources, self.parents)
 
     def first(self, sequences: int) -> Batch:
-        """The first `sequences` of the batch."""
+        """A copy of the first `sequences` of the batch."""
         kept = slice(sequences)
         layout = self.layout.part(kept)
-        arrays = (values[:, kept] for values in (self.inputs, self.targets, self.weights))
+        arrays = (values[:, kept].copy() for values in (self.inputs, self.targets, self.weights))
         return Batch(*arrays, layout.lengths, layout.sources, layout.parents)
 
 
@@ -90,8 +91,13 @@ class Task(Settings, ABC):
         return self.draw(np.random.default_rng(EVALUATION_SEED), EVALUATION_SEQUENCES)
 
     def probe(self) -> Batch:
-        """The first sequences of the evaluation batch: what the window and the figures trace."""
-        return self.evaluation().first(PROBE_SEQUENCES)
+        """The first sequences of the evaluation batch, at least one: what the window and the figures trace.
+
+        They are the same for all models of the task, and as many as PROBE_STEPS has room for: the signals of 1,024 units
+        take up to 6 GB then.
+        """
+        whole = self.evaluation()
+        return whole.first(min(PROBE_SEQUENCES, max(1, PROBE_STEPS // len(whole.inputs))))
 
     def solved(self, score: float) -> bool:
         """Whether a score reaches `goal`."""

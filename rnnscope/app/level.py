@@ -1,0 +1,45 @@
+"""A named horizontal across a panel."""
+
+from __future__ import annotations
+
+import pyqtgraph as pg
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPen
+
+from rnnscope.app.panel_parts import font_of
+from rnnscope.app.theme import TICK_PIXELS, Theme
+
+INDENT = 4  # pixels from the panel's right edge to the name
+
+
+class Level(pg.GraphicsObject):
+    """A dotted line at a value; its name stands at the right above it, or below it where there is no room above."""
+
+    def __init__(self, value: float, name: str, box: pg.ViewBox, theme: Theme):
+        super().__init__()
+        self.value, self.name = value, name
+        self._box, self._colour = box, QColor(theme.faint)
+
+    def boundingRect(self) -> QRectF:
+        """All of the panel."""
+        return self._box.viewRect()
+
+    def viewTransformChanged(self) -> None:
+        """The panel has another size or other limits."""
+        self.prepareGeometryChange()
+
+    def paint(self, painter: QPainter, option, widget=None) -> None:
+        """Draw both in pixels."""
+        area = self._box.sceneBoundingRect()
+        y = self._box.mapViewToScene(QPointF(0, self.value)).y()
+        painter.save()
+        painter.setTransform(self.sceneTransform().inverted()[0], combine=True)
+        painter.setPen(QPen(self._colour, 1, Qt.PenStyle.DotLine))
+        painter.drawLine(QPointF(area.left(), y), QPointF(area.right(), y))
+        painter.setFont(font_of(TICK_PIXELS))
+        high = QFontMetricsF(painter.font()).height()
+        above = y - high >= area.top()
+        room = QRectF(area.left(), y - high if above else y, area.width() - INDENT, high)
+        if above or room.bottom() <= area.bottom():
+            painter.drawText(room, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, self.name)
+        painter.restore()

@@ -1,0 +1,109 @@
+"""Recordings that take long: they tell how far they are, and can be given up."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+from PySide6.QtCore import Qt
+
+from rnnscope.app import worker
+from rnnscope.core import recording, store
+from rnnscope.core.tasks import task
+
+
+@pytest.fixture
+def slow(monkeypatch, tmp_path):
+    """Every recording goes in pieces of one time step, into files, and is told of at once; their folder."""
+    for module, name, value in (
+        (recording, "PIECE", 1),
+        (recording, "LEAST", 1),
+        (store, "IN_MEMORY", 0),
+        (worker, "PATIENCE", 0.0),
+        (worker, "LEAST_PERIOD", 0.0),
+    ):
+        monkeypatch.setattr(module, name, value)
+    monkeypatch.setenv(store.FOLDER, str(tmp_path / "traces"))
+    return tmp_path / "traces"
+
+
+def test_a_cancelled_recording_opens_nothing(window, loaded, saved, slow, qtbot):
+    """The window says so, and opens the next model."""
+    session, told, done = window.session, [], []
+    session.told.connect(lambda text, details: told.append(text))
+
+    def give_up(run, share):
+        done.append(share)
+        if share > 0.7:
+            session.worker.cancel()
+
+    session.worker.progressed.connect(give_up, Qt.ConnectionType.DirectConnection)
+    assert not loaded(saved("lstm", length=20))
+    assert told == ["lstm: not opened, because its recording was cancelled"]
+    assert done == sorted(done)
+    assert 0.7 < done[-1] < 0.8
+    assert not list(slow.glob("*/*"))
+    session.worker.progressed.disconnect(give_up)
+    (run,) = loaded(saved("gru", length=20))
+    assert run.trace.store.folder.exists()
+
+
+def test_closing_the_window_ends_a_recording(window, saved, slow, qtbot):
+    session, done = window.session, []
+
+    def close(run, share):
+        done.append(share)
+        session.worker.requestInterruption()
+
+    session.worker.progressed.connect(close, Qt.ConnectionType.DirectConnection)
+    window.files.open([saved("lstm", length=20)])
+    qtbot.waitUntil(lambda: not session.busy, timeout=30_000)
+    assert len(done) == 1
+    assert not session.runs
+    assert not list(slow.glob("*/*"))
+
+
+def test_fewer_long_sequences_are_said_to_be_fewer(window, loaded, saved, monkeypatch):
+    monkeypatch.setattr(task, "PROBE_STEPS", 40)
+    told = []
+    window.session.told.connect(lambda text, details: told.append(text))
+    (run,) = loaded(saved("lstm", length=20))
+    assert run.trace.sequences == 2
+    assert "lstm: of sequences of 20 time steps only 2 can be looked at, not 8" in told
+
+
+@pytest.fixture
+def full(slow, monkeypatch):
+    """Call it, and there is no room for traces."""
+    usage = shutil.disk_usage(slow.parent)._replace(free=10)
+    return lambda: monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
+
+
+def test_no_room_for_the_first_trace(window, slow, full, qtbot):
+    """Nothing is begun, in a sentence; the window stays."""
+    told, session = [], window.session
+    session.told.connect(lambda text, details: told.append(text))
+    full()
+    window.panel.train_button.click()
+    qtbot.waitUntil(lambda: bool(told), timeout=30_000)
+    assert told[0].startswith(f"{slow}: the trace needs")
+    assert (session.training, session.runs) == (None, [])
+    assert window.panel.train_button.isEnabled()
+
+
+def test_no_room_for_the_next_trace(window, slow, full, qtbot):
+    """Training goes on with the trace that there is, and it is said once."""
+    told, session = [], window.session
+    session.told.connect(lambda text, details: told.append(text))
+    wanted = {"cell": "gru", "units": 4, "task_settings": {"length": 8}, "cell_settings": {}}
+    window.panel.form.set_values(window.panel.form.values() | wanted)
+    window.panel.train_button.click()
+    qtbot.waitUntil(lambda: session.training is not None, timeout=30_000)
+    full()
+    qtbot.waitUntil(lambda: bool(told), timeout=30_000)
+    before = len(session.current.history)
+    qtbot.waitUntil(lambda: len(session.current.history) > before + 20, timeout=30_000)
+    assert [text.startswith(f"gru-adding: {slow}: the trace needs") for text in told] == [True]
+    window.panel.stop_button.click()
+    qtbot.waitUntil(lambda: not session.busy, timeout=30_000)
+    assert session.current.trace.store.folder.exists()
