@@ -7,6 +7,7 @@ import pyqtgraph as pg
 from PySide6.QtCore import QRectF
 from PySide6.QtGui import QColor, QImage, QPainter
 
+from rnnscope.app.painting import guarded
 from rnnscope.app.pyramids import Columns
 from rnnscope.app.theme import Theme, palette
 from rnnscope.views.plot import Heatmap
@@ -39,6 +40,7 @@ class HeatmapItem(pg.GraphicsObject):
         """The panel has another size or other limits."""
         self.prepareGeometryChange()
 
+    @guarded
     def paint(self, painter: QPainter, option, widget=None) -> None:
         """Stretch the image over its time steps and rows."""
         if self._columns is None:

@@ -6,6 +6,7 @@ import pyqtgraph as pg
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPen
 
+from rnnscope.app.painting import guarded
 from rnnscope.app.panel_parts import font_of
 from rnnscope.app.theme import TICK_PIXELS, Theme
 
@@ -28,6 +29,7 @@ class Level(pg.GraphicsObject):
         """The panel has another size or other limits."""
         self.prepareGeometryChange()
 
+    @guarded
     def paint(self, painter: QPainter, option, widget=None) -> None:
         """Draw both in pixels."""
         area = self._box.sceneBoundingRect()

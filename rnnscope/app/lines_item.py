@@ -9,6 +9,7 @@ import pyqtgraph as pg
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QImage, QPainter, QPainterPath
 
+from rnnscope.app.painting import guarded
 from rnnscope.app.pyramids import DENSE, Curves
 from rnnscope.app.theme import Theme
 from rnnscope.views.plot import Lines
@@ -53,6 +54,7 @@ class LinesItem(pg.GraphicsObject):
         """The panel has another size or other limits."""
         self.prepareGeometryChange()
 
+    @guarded
     def paint(self, painter: QPainter, option, widget=None) -> None:
         """Draw what is in sight."""
         if self._curves is None or not len(self._curves.x):

@@ -30,7 +30,7 @@ LAYOUT_VERSION = 3
 LEAST_HEIGHT = 300  # pixels of the docks that are in sight
 HEIGHTS = {"input": 0.11, "hidden": 0.16, "gates": 0.27, "attention": 0.11, "gradient": 0.11}  # shares of the scope
 IN_FRONT = frozenset({"tree", "directions", "phases"})  # of what comes by itself, what is looked at first
-WIDTHS = {"loss": 0.31, "reach": 0.36}
+WIDTHS = {"loss": 0.25, "reach": 0.33}
 
 
 class MainWindow(QMainWindow):

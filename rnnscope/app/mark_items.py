@@ -11,6 +11,7 @@ from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPen
 
 from rnnscope.app.heatmap_item import HeatmapItem
 from rnnscope.app.lines_item import LinesItem
+from rnnscope.app.painting import guarded
 from rnnscope.app.panel_parts import font_of, shorten
 from rnnscope.app.pyramids import log10
 from rnnscope.app.theme import TICK_PIXELS, Theme, palette
@@ -102,6 +103,7 @@ class Dots(pg.GraphicsObject):
             return radius, np.full(len(self._at), radius)
         return DOT, np.full(len(self._at), DOT)
 
+    @guarded
     def paint(self, painter: QPainter, option, widget=None) -> None:
         """Draw links, dots, words and the ring, in pixels."""
         if self.mark is None or not len(self._at):

@@ -10,6 +10,7 @@ import pyqtgraph as pg
 from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QImage, QPainter, QPen
 
+from rnnscope.app.painting import guarded
 from rnnscope.app.theme import TEXT_PIXELS, TICK_PIXELS, Theme, palette
 from rnnscope.views.plot import Panel
 from rnnscope.views.words import number
@@ -35,6 +36,7 @@ class Head(pg.GraphicsWidget):
         self._taken = 0.0  # pixels the name needs
         self.setFixedHeight(16)
 
+    @guarded
     def paint(self, painter, option, widget=None):
         """Write the name and what is to be noted of the data; the symbol unless values would lose their names to it."""
         rect = self.rect().adjusted(self.indent, 0, -8, 0)
@@ -166,6 +168,7 @@ class Side(pg.GraphicsWidget):
         self.mark, self.picture = panel.coloured, panel.picture
         self.update()
 
+    @guarded
     def paint(self, painter, option, widget=None):
         """Draw the bar with its limits, or the picture with the pixel that was read last."""
         space = self.rect().adjusted(8, 0, 0, 0)

@@ -53,7 +53,7 @@ class Session(QObject):
         self.paused = False
         self.queue: list[Waiting] = []  # what is trained next, one after the other
         self.measures = QUICK  # how the reach of the shown runs is measured
-        self.measuring: tuple[str, float] | None = None  # the run that is being measured, and the share that is done
+        self.measuring: tuple[str, float] | None = None  # the run measured, "" for a file being opened, and the share done
         self._begins: int | None = None  # the run whose training has been asked for
         self._takes_over = True  # whether that run becomes the current one
         self._next = 1
@@ -387,7 +387,7 @@ class Session(QObject):
 
     def _on_progressed(self, identity: int, done: float) -> None:
         run = self._by_identity(identity)
-        self.measuring = (run.name, done) if run else None
+        self.measuring = run.name if run else "", done
         self.state.emit()
 
     def _on_answered(self) -> None:

@@ -164,7 +164,7 @@ class SetupPanel(QWidget):
             name, share = session.measuring
             self.progress.setRange(0, 100)
             self.progress.setValue(round(100 * share))
-            self.status.setText(f"Measuring how far back {name} reaches")
+            self.status.setText(f"Measuring how far back {name} reaches" if name else "Recording the model that was opened")
             return
         if run is None:
             self.progress.setValue(0)

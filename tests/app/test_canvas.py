@@ -12,6 +12,7 @@ import pytest
 from PySide6.QtCore import QCoreApplication, QEvent, QObject, QRectF, QTimer
 from PySide6.QtGui import QColor, QPainter
 from PySide6.QtWidgets import QApplication
+from pytestqt.exceptions import capture_exceptions
 
 from rnnscope.app import canvas as canvas_module
 from rnnscope.app import view_dock
@@ -507,3 +508,13 @@ def test_views_that_are_not_seen_are_not_computed(window, loaded, saved, threads
 
 def test_log10_of_what_has_none_is_a_gap():
     np.testing.assert_array_equal(log10(np.array([10.0, 0, -1, np.nan, np.inf])), [1, np.nan, np.nan, np.nan, np.nan])
+
+
+def test_a_paint_that_fails_says_so_and_the_rest_is_painted(show, monkeypatch):
+    def broken(*_):
+        raise ArithmeticError("no such picture")
+
+    monkeypatch.setattr("rnnscope.app.heatmap_item.HeatmapItem._image_of", broken)
+    with capture_exceptions() as caught:
+        show(over_time(20, heatmap(np.zeros((8, 20)))), 20).grab()
+    assert {str(error) for _, error, _ in caught} == {"no such picture"}

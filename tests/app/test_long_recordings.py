@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from threading import Event
 
 import pytest
 from PySide6.QtCore import Qt
@@ -107,3 +108,16 @@ def test_no_room_for_the_next_trace(window, slow, full, qtbot):
     window.panel.stop_button.click()
     qtbot.waitUntil(lambda: not session.busy, timeout=30_000)
     assert session.current.trace.store.folder.exists()
+
+
+def test_the_window_says_what_takes_long_and_stop_gives_it_up(window, saved, slow, qtbot):
+    session, panel, told, go_on = window.session, window.panel, [], Event()
+    session.told.connect(lambda text, details: told.append(text))
+    session.worker.progressed.connect(lambda run, share: go_on.wait(30), Qt.ConnectionType.DirectConnection)
+    window.files.open([saved("lstm", length=20)])
+    qtbot.waitUntil(lambda: panel.status.text() == "Recording the model that was opened", timeout=30_000)
+    qtbot.mouseClick(panel.stop_button, Qt.MouseButton.LeftButton)
+    go_on.set()
+    qtbot.waitUntil(lambda: not session.busy, timeout=30_000)
+    assert told == ["lstm: not opened, because its recording was cancelled"]
+    qtbot.waitUntil(lambda: panel.status.text() == "Not training", timeout=30_000)
