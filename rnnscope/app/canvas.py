@@ -19,7 +19,7 @@ from rnnscope.views.plot import Panel, Plot
 SIDE_WIDTH, NARROW_SIDE_WIDTH, NO_SIDE_WIDTH = 72, 44, 20  # pixels at the right: one run, several, nothing over time
 
 ROW_HEIGHT, PLANE_HEIGHT = 44, 140  # pixels that a row needs at least, and one with dots in a plane
-EMPTY = "Open a model or press Train."
+EMPTY, AWAITED = "Open a model or press Train.", "Drawing…"
 
 
 def _least(row: tuple[Panel | None, ...]) -> int:
@@ -42,6 +42,7 @@ class Canvas(pg.GraphicsLayoutWidget):
         self.least_height = 72
         self.plot: Plot | None = None
         self.pyramids: Sequence[Pyramid | None] = ()
+        self._empty = EMPTY
         self._panels: list[PanelItem] = []
         self._structure: tuple | None = None
         self._picture: QPixmap | None = None
@@ -64,6 +65,7 @@ class Canvas(pg.GraphicsLayoutWidget):
     def draw(self, plot: Plot, pyramids: Sequence[Pyramid | None] | None = None) -> None:
         """Show `plot`. Its pyramids, one for each mark, are built here where they do not come along."""
         self.plot, self.pyramids = plot, pyramids_of(plot, self.pyramids) if pyramids is None else pyramids
+        self._empty = EMPTY
         structure = (plot.columns, plot.heads, *(tuple(map(PanelItem.structure, row)) for row in plot.rows))
         if structure != self._structure:
             self._build(plot)
@@ -72,6 +74,11 @@ class Canvas(pg.GraphicsLayoutWidget):
         for item, panel in zip(self._panels, plot.panels, strict=True):
             item.update(panel, [next(rest) for _ in panel.marks])
         self._repaint()
+
+    def await_plot(self) -> None:
+        """Say, where there is nothing to see yet, that a Plot is on its way."""
+        self._empty = AWAITED
+        self.viewport().update()
 
     def follow(self) -> None:
         """Show where the cursor is now; the plots below it are not painted again."""
@@ -103,7 +110,7 @@ class Canvas(pg.GraphicsLayoutWidget):
     def _paint_empty(self, painter: QPainter) -> None:
         """Say what would be here, and what to do."""
         painter.setFont(font_of(TEXT_PIXELS))
-        for line, (text, colour) in enumerate(((self.plot.title, self.theme.text), (EMPTY, self.theme.faint))):
+        for line, (text, colour) in enumerate(((self.plot.title, self.theme.text), (self._empty, self.theme.faint))):
             painter.setPen(QColor(colour))
             painter.drawText(AXIS_WIDTH, TEXT_PIXELS + 2 + 20 * line, text)
 

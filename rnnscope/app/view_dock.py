@@ -129,6 +129,7 @@ class ViewDock(QDockWidget):
         self._drawn = drawn
         work = partial(_pictured, self.view, subjects, self.cursor.position, self.canvas.pyramids)
         if sum(_size(subject, self._source) for subject in subjects) >= LONG:
+            self.canvas.await_plot()
             self._queue.ask_long(work, self._show)
         else:
             self._queue.drop(self._show)

@@ -61,7 +61,7 @@ def _panel(subjects: Sequence[Subject], kinds: list[str]) -> Panel:
     marks = tuple(_curve(subject, measure, curve, kinds) for subject, measure, curve in drawn)
     curves = [curve for *_, curve in drawn]
     x = Axis("lag", lag_unit(curves), 0, max((mark.x[-1] for mark in marks), default=1))
-    empty = "" if marks else "Measured when training ends." if subjects else "Open a model or press Train."
+    empty = "" if marks else "Measured when training ends, or by Ctrl+M." if subjects else "Open a model or press Train."
     if {*kinds} <= {*QUICK}:
         dashed = (f"{words_of(kind)}{' dashed' * n}" for n, kind in enumerate(kinds or QUICK))
         title, symbol, levels = "share left of the past", ", ".join(dashed), LEVELS

@@ -90,9 +90,9 @@ def drawn(window, qtbot):
 def loaded(window, drawn, qtbot):
     """Load models into the window and wait until they are measured."""
 
-    def load(*paths):
+    def load(*paths):  # what is measured first waits until kernels are compiled
         window.files.open(paths)
-        qtbot.waitUntil(lambda: not window.session.busy, timeout=30_000)
+        qtbot.waitUntil(lambda: not window.session.busy, timeout=150_000)
         drawn()
         return window.session.runs
 

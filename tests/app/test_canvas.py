@@ -518,3 +518,12 @@ def test_a_paint_that_fails_says_so_and_the_rest_is_painted(show, monkeypatch):
     with capture_exceptions() as caught:
         show(over_time(20, heatmap(np.zeros((8, 20)))), 20).grab()
     assert {str(error) for _, error, _ in caught} == {"no such picture"}
+
+
+def test_what_is_computed_elsewhere_is_said_to_be_on_its_way(show, cursor):
+    canvas = show(Plot("gates", ()), 1)
+    before = canvas.grab().toImage()
+    canvas.await_plot()
+    assert canvas.grab().toImage() != before
+    canvas.draw(Plot("gates", ()))
+    assert canvas.grab().toImage() == before
