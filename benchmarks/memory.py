@@ -12,6 +12,7 @@ from pathlib import Path
 
 import torch
 from layers import SHAPES, layer
+from resident import resident
 
 WARM = 4  # time steps of the run that makes all ready
 
@@ -30,14 +31,9 @@ def peak(name: str, engine: str, shape: str) -> int:
     layer(name, (batch, WARM, inputs, units), engine)()
     gc.collect()
     Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # forget the peak so far
-    before = _resident("VmRSS")
+    before = resident("VmRSS")
     run()
-    return _resident("VmHWM") - before
-
-
-def _resident(field: str) -> int:
-    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith(field))
+    return resident("VmHWM") - before
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import torch
+from resident import resident
 
 from rnnscope.core.configuration import Configuration
 from rnnscope.core.engines.kernel_cache import prepare
@@ -52,9 +53,9 @@ def child(which: str, cell: str, steps: int) -> dict[str, float]:
     _run(model, which, inputs[:300])
     gc.collect()
     Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # forget the peak so far
-    before = _resident("VmRSS")
+    before = resident("VmRSS")
     runs = [_run(model, which, inputs)]
-    peak = _resident("VmHWM") - before
+    peak = resident("VmHWM") - before
     runs += [_run(model, which, inputs) for _ in range(1, TRIES)]
     seconds, waits = zip(*runs, strict=True)
     return {"seconds": min(seconds), "bytes": peak, "wait": min(waits)}
@@ -67,11 +68,6 @@ def _run(model: Model, which: str, inputs: torch.Tensor) -> tuple[float, float]:
     MEASURES[which](model, inputs, layout, model.network.chains[""], lambda done: calls.append(time.perf_counter()))
     calls.append(time.perf_counter())
     return calls[-1] - calls[0], max(later - before for before, later in pairwise(calls))
-
-
-def _resident(field: str) -> int:
-    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith(field))
 
 
 def main() -> int:

@@ -21,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from resident import resident
 
 from rnnscope.core.configuration import Configuration
 from rnnscope.core.engines.kernel_cache import prepare
@@ -55,11 +56,11 @@ def child(cell: str, units: int, steps: int, threads: int) -> dict[str, float]:
     record(model, inputs[:300], targets)
     gc.collect()
     Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # forget the peak so far
-    before = _resident("VmRSS")
+    before = resident("VmRSS")
     calls = [time.perf_counter()]
     trace = record(model, inputs, targets, between=lambda done: calls.append(time.perf_counter()))
     calls.append(time.perf_counter())
-    peak = _resident("VmHWM") - before
+    peak = resident("VmHWM") - before
     stored, hidden = sum(signal.nbytes for signal in trace.signals.values()), trace.signals["hidden"]
     sequence, unit = _seconds(lambda: hidden[:, 0].max()), _seconds(lambda: hidden[:, 0, 7].max())
     return {
@@ -77,11 +78,6 @@ def _seconds(read) -> float:
     began = time.perf_counter()
     read()
     return time.perf_counter() - began
-
-
-def _resident(field: str) -> int:
-    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith(field))
 
 
 def main() -> int:

@@ -7,18 +7,17 @@ import pyqtgraph as pg
 from PySide6.QtCore import QRectF
 from PySide6.QtGui import QColor, QImage, QPainter
 
-from rnnscope.app.painting import guarded
+from rnnscope.app.painting import Cover, guarded
 from rnnscope.app.pyramids import Columns
 from rnnscope.app.theme import Theme, palette
 from rnnscope.views.plot import Heatmap
 
 
-class HeatmapItem(pg.GraphicsObject):
+class HeatmapItem(Cover):
     """Takes from the pyramid what the zoom needs when it is painted, and keeps that until it needs something else."""
 
     def __init__(self, mark: Heatmap, box: pg.ViewBox, theme: Theme):
-        super().__init__()
-        self._box = box
+        super().__init__(box)
         shades = palette(mark.palette, theme)[:255].tolist()
         self._colours = [QColor(theme.line).rgb(), *(QColor(*shade).rgb() for shade in shades)]  # of GAP, and of 1..255
         self._columns: Columns | None = None
@@ -31,14 +30,6 @@ class HeatmapItem(pg.GraphicsObject):
         if pyramid is not self._columns:
             self._columns, self._seen = pyramid, None
             self.update()
-
-    def boundingRect(self) -> QRectF:
-        """All of the panel."""
-        return self._box.viewRect()
-
-    def viewTransformChanged(self) -> None:
-        """The panel has another size or other limits."""
-        self.prepareGeometryChange()
 
     @guarded
     def paint(self, painter: QPainter, option, widget=None) -> None:

@@ -6,28 +6,20 @@ import pyqtgraph as pg
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPen
 
-from rnnscope.app.painting import guarded
+from rnnscope.app.painting import Cover, guarded
 from rnnscope.app.panel_parts import font_of
 from rnnscope.app.theme import TICK_PIXELS, Theme
 
 INDENT = 4  # pixels from the panel's right edge to the name
 
 
-class Level(pg.GraphicsObject):
+class Level(Cover):
     """A dotted line at a value; its name stands at the right above it, or below it where there is no room above."""
 
     def __init__(self, value: float, name: str, box: pg.ViewBox, theme: Theme):
-        super().__init__()
+        super().__init__(box)
         self.value, self.name = value, name
-        self._box, self._colour = box, QColor(theme.faint)
-
-    def boundingRect(self) -> QRectF:
-        """All of the panel."""
-        return self._box.viewRect()
-
-    def viewTransformChanged(self) -> None:
-        """The panel has another size or other limits."""
-        self.prepareGeometryChange()
+        self._colour = QColor(theme.faint)
 
     @guarded
     def paint(self, painter: QPainter, option, widget=None) -> None:

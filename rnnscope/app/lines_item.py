@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QColor, QImage, QPainter, QPainterPath
 
-from rnnscope.app.painting import guarded
+from rnnscope.app.painting import Cover, guarded
 from rnnscope.app.pyramids import DENSE, Curves
 from rnnscope.app.theme import Theme
 from rnnscope.views.plot import Lines
@@ -29,12 +29,11 @@ INKED = {
 SHADE = 0.14  # opacity of a band
 
 
-class LinesItem(pg.GraphicsObject):
+class LinesItem(Cover):
     """Draws each curve over its band: point by point, or where these are dense, a bar in each column of pixels."""
 
     def __init__(self, mark: Lines, box: pg.ViewBox, theme: Theme):
-        super().__init__()
-        self._box = box
+        super().__init__(box)
         self._styles = mark.styles
         self._colours = [QColor(theme.colour(style.colour)) for style in mark.styles]
         self._curves: Curves | None = None
@@ -45,14 +44,6 @@ class LinesItem(pg.GraphicsObject):
         if pyramid is not self._curves:
             self._curves = pyramid
             self.update()
-
-    def boundingRect(self) -> QRectF:
-        """All of the panel."""
-        return self._box.viewRect()
-
-    def viewTransformChanged(self) -> None:
-        """The panel has another size or other limits."""
-        self.prepareGeometryChange()
 
     @guarded
     def paint(self, painter: QPainter, option, widget=None) -> None:

@@ -1,4 +1,4 @@
-"""A paint that fails leaves a gap in the picture and says so."""
+"""What all marks on the screen have in common: they cover their panel, and a paint that fails leaves a gap and says so."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import sys
 from collections.abc import Callable
 from functools import wraps
 
+import pyqtgraph as pg
+from PySide6.QtCore import QRectF
 from PySide6.QtGui import QPainter
 
 
@@ -22,3 +24,19 @@ def guarded(paint: Callable) -> Callable:
             sys.excepthook(*sys.exc_info())
 
     return paint_or_tell
+
+
+class Cover(pg.GraphicsObject):
+    """What is drawn over all of a panel's box."""
+
+    def __init__(self, box: pg.ViewBox):
+        super().__init__()
+        self._box = box
+
+    def boundingRect(self) -> QRectF:
+        """All of the panel."""
+        return self._box.viewRect()
+
+    def viewTransformChanged(self) -> None:
+        """The panel has another size or other limits."""
+        self.prepareGeometryChange()

@@ -12,7 +12,7 @@ os.environ["QT_QPA_PLATFORM"] = "offscreen"
 import pytest
 import shiboken6
 from PySide6.QtCore import QCoreApplication, QEvent, QSettings, QThread, QTimer
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QMessageBox
 
 from rnnscope.app import main
 from rnnscope.app.draw_queue import DrawQueue
@@ -113,3 +113,20 @@ def nothing_leaks(qapp):
     assert not [item for item in objects if isinstance(item, QTimer) and item.isActive()]
     assert not [widget.objectName() or type(widget).__name__ for widget in QApplication.topLevelWidgets()]
     assert (sys.excepthook, threading.excepthook) == hooks
+
+
+@pytest.fixture
+def answered(monkeypatch):
+    """Answer the questions to come by these buttons, one after the other; what was asked."""
+
+    def answer(*buttons):
+        asked, rest = [], iter(buttons)
+
+        def question(parent, title, text, *_):
+            asked.append(text)
+            return next(rest)
+
+        monkeypatch.setattr(QMessageBox, "question", question)
+        return asked
+
+    return answer

@@ -161,19 +161,12 @@ def test_who_looks_back_stays_where_he_looks_when_the_next_begins(window, press,
     assert [subject.name for subject in window.session.subjects()] == ["lstm-adding @ 3", "gru-adding @ 3"]
 
 
-def test_closing_with_a_queue_asks(window, press, qtbot, monkeypatch):
+def test_closing_with_a_queue_asks(window, press, qtbot, answered):
     press("lstm", LONG)
     press("gru", 10)
     press("elman", 10)
     begun(window, qtbot, "lstm-adding")
-    answers = [QMessageBox.StandardButton.Cancel, QMessageBox.StandardButton.Discard]
-    asked = []
-
-    def answer(parent, title, text, *buttons):
-        asked.append(text)
-        return answers[len(asked) - 1]
-
-    monkeypatch.setattr(QMessageBox, "question", answer)
+    asked = answered(QMessageBox.StandardButton.Cancel, QMessageBox.StandardButton.Discard)
     assert not window.close()
     assert len(window.session.queue) == 2
     assert window.close()

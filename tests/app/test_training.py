@@ -125,18 +125,11 @@ def test_a_model_can_be_loaded_while_another_trains(window, form, saved, qtbot):
     idle(window, qtbot)
 
 
-def test_closing_while_training_asks_and_ends_the_thread(window, form, qtbot, monkeypatch):
+def test_closing_while_training_asks_and_ends_the_thread(window, form, qtbot, answered):
     form(iterations=100_000)
     press(qtbot, window.panel.train_button)
     _first_losses(window, qtbot)
-    answers = [QMessageBox.StandardButton.Cancel, QMessageBox.StandardButton.Discard]
-    asked = []
-
-    def answer(parent, title, text, *buttons):
-        asked.append(text)
-        return answers[len(asked) - 1]
-
-    monkeypatch.setattr(QMessageBox, "question", answer)
+    asked = answered(QMessageBox.StandardButton.Cancel, QMessageBox.StandardButton.Discard)
     assert not window.close()
     assert window.session.worker.isRunning()
     assert window.close()
