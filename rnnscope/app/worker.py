@@ -436,8 +436,11 @@ class Worker(QThread):
         if run in self._held:
             model = self._held[run].at(position.iteration).model
             here = position.sequence, position.time_step, position.output
+            self._cancel.clear()
+            self._tells = time.perf_counter() + PATIENCE
             try:
-                self.influenced.emit(run, influence(model, model.task.probe(), *here))
+                found = influence(model, model.task.probe(), *here, lambda done: self._look_up(run, done, gives_way=False))
+                self.influenced.emit(run, found)
             except ValueError as error:
                 raise Refused(str(error)) from None
 

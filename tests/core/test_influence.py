@@ -48,3 +48,18 @@ def test_of_one_output_and_all_together(make_model):
     np.testing.assert_allclose(influence(model, batch, 1, 6).values ** 2, np.square(each).sum(0), rtol=1e-5)
     with pytest.raises(ValueError, match=f"unit: expected 0 to {outputs - 1}, got {outputs}"):
         influence(model, batch, 1, 6, outputs)
+
+
+def test_it_tells_how_far_it_is_and_can_be_ended(make_model):
+    model, told = make_model("lstm", length=12), []
+    before = model.network.engine
+    influence(model, model.task.probe(), 0, 12, None, told.append)
+    assert told == sorted(told)
+    assert told[-1] == 1
+
+    def end(done):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        influence(model, model.task.probe(), 0, 12, None, end)
+    assert model.network.engine == before
