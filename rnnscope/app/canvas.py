@@ -11,12 +11,12 @@ from PySide6.QtWidgets import QGraphicsScene, QWidget
 
 from rnnscope.app.cursor import Cursor
 from rnnscope.app.panel_item import PanelItem
-from rnnscope.app.panel_parts import AXIS_WIDTH, NO_AXIS_WIDTH, Head, font_of
+from rnnscope.app.panel_parts import AXIS_WIDTH, LEVEL_ROOM, NO_AXIS_WIDTH, Head, font_of
 from rnnscope.app.pyramids import Pyramid, pyramids_of
 from rnnscope.app.theme import TEXT_PIXELS, Theme
 from rnnscope.views.plot import Panel, Plot
 
-SIDE_WIDTH, NARROW_SIDE_WIDTH, NO_SIDE_WIDTH = 72, 44, 20  # pixels at the right: one run, several, nothing over time
+SIDE_WIDTH, NARROW_SIDE_WIDTH, NO_SIDE_WIDTH = 72, 44, 20  # pixels at the right: one run, several, nothing there
 
 ROW_HEIGHT, PLANE_HEIGHT = 44, 140  # pixels that a row needs at least, and one with dots in a plane
 EMPTY, AWAITED = "Open a model or press Train.", "Drawing…"
@@ -84,6 +84,19 @@ class Canvas(pg.GraphicsLayoutWidget):
         """Show where the cursor is now; the plots below it are not painted again."""
         self.viewport().update()
 
+    def mouseMoveEvent(self, event) -> None:
+        """Tell which time step the mouse is over; pyqtgraph's own hovering leaves out moves that follow fast."""
+        super().mouseMoveEvent(event)
+        there = self.mapToScene(event.position().toPoint())
+        over = (item.box for item in self._panels if item.box.of_time and item.box.sceneBoundingRect().contains(there))
+        box = next(over, None)
+        self.cursor.hover(box and box.mapSceneToView(there).x())
+
+    def leaveEvent(self, event) -> None:
+        """The mouse is somewhere else."""
+        super().leaveEvent(event)
+        self.cursor.hover(None)
+
     def resizeEvent(self, event) -> None:
         """Share the new height out; pyqtgraph calls this once without an event, before there is a plot."""
         if event is not None and self.plot is not None:
@@ -129,6 +142,7 @@ class Canvas(pg.GraphicsLayoutWidget):
                 head.title, head.colour = name, self.theme.colour(style.colour)
                 self.ci.addItem(head, 0, 3 * column, 1, 3)
             first = 1
+        levelled: set[int] = set()
         bare = {column for column in range(1, plot.columns) if _reads_from_left(plot, column)}
         for r, row in enumerate(plot.rows):
             for column, panel in enumerate(row):
@@ -142,16 +156,20 @@ class Canvas(pg.GraphicsLayoutWidget):
                     item.hide_bottom()
                 if column in bare:
                     item.hide_left()
+                if item.side.levels:
+                    levelled.add(column)
                 item.zoom()
                 self._panels.append(item)
         over_time = any(item.box.of_time for item in self._panels)
-        barred = over_time or any(panel.coloured for panel in plot.panels)
-        side = (SIDE_WIDTH if plot.columns < 2 else NARROW_SIDE_WIDTH) if barred else NO_SIDE_WIDTH
+        if over_time or any(panel.coloured for panel in plot.panels):
+            sides = [SIDE_WIDTH if plot.columns < 2 else NARROW_SIDE_WIDTH] * plot.columns
+        else:
+            sides = [LEVEL_ROOM if column in levelled else NO_SIDE_WIDTH for column in range(plot.columns)]
         for column in range(plot.columns):
             self.ci.layout.setColumnFixedWidth(3 * column, NO_AXIS_WIDTH if column in bare else AXIS_WIDTH)
             self.ci.layout.setColumnStretchFactor(3 * column + 1, 1)
             self.ci.layout.setColumnPreferredWidth(3 * column + 1, 100)
-            self.ci.layout.setColumnFixedWidth(3 * column + 2, side)
+            self.ci.layout.setColumnFixedWidth(3 * column + 2, sides[column])
         self.setMinimumHeight(max(self.least_height, sum(map(_least, plot.rows))))
         self._share_height(plot)
         self.ci.setGeometry(self.viewRect())  # a half-built layout has a maximum height, and Qt does not grow it back

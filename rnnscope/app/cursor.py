@@ -16,6 +16,7 @@ class Cursor(QObject):
     """Where everybody looks. Setters clamp, compare, and only then tell.
 
     moved     the time step changed
+    hovered   the time step under the mouse changed
     chosen    the sequence, the unit, the layer, the signal, the output or the iteration changed
     zoomed    the visible span of time changed
     resized   the number of time steps, sequences or units, or the layers changed: each sequence has its own time steps
@@ -23,6 +24,7 @@ class Cursor(QObject):
     """
 
     moved = Signal()
+    hovered = Signal()
     chosen = Signal()
     zoomed = Signal()
     resized = Signal()
@@ -31,6 +33,7 @@ class Cursor(QObject):
     def __init__(self, parent: QObject | None = None):
         super().__init__(parent)
         self.position = Position()
+        self.under_mouse: int | None = None  # a time step
         self.lengths: tuple[int, ...] = (1,)
         self.units = 1
         self.layers: tuple[str, ...] = ()
@@ -42,6 +45,11 @@ class Cursor(QObject):
     def time_steps(self) -> int:
         """T of the sequence that is looked at."""
         return self.lengths[self.position.sequence]
+
+    @property
+    def attended(self) -> Position:
+        """The position with the time step under the mouse, if there is one."""
+        return replace(self.position, time_step=self.under_mouse or self.position.time_step)
 
     @property
     def sequences(self) -> int:
@@ -90,13 +98,21 @@ class Cursor(QObject):
         self.look_back(min(range(len(places)), key=lambda n: abs(places[n] - iteration)))
 
     def move(self, time_step: float) -> None:
-        """Go to the time step nearest to a place on the time axis, 1..T."""
-        time_step = min(max(round(time_step), 1), self.time_steps)
+        """Go to the time step nearest to a place on the time axis, 1..T; the mouse counts again when it moves."""
+        self.hover(None)
+        time_step = self._nearest(time_step)
         if time_step == self.position.time_step:
             return
         self.position = replace(self.position, time_step=time_step)
         self._keep_in_sight()
         self.moved.emit()
+
+    def hover(self, time_step: float | None) -> None:
+        """The mouse is over a place on the time axis, or has left it: None. The cursor stays where it is."""
+        under_mouse = None if time_step is None else self._nearest(time_step)
+        if under_mouse != self.under_mouse:
+            self.under_mouse = under_mouse
+            self.hovered.emit()
 
     def choose(self, sequence: int | None = None, unit: int | None = None, **others: str | int | None) -> None:
         """Look at another sequence, 0..B-1, or unit, 0..H-1; or at another layer, signal or output, as in Position."""
@@ -107,6 +123,7 @@ class Cursor(QObject):
         if there != here:
             before = self.time_steps
             self.position = there
+            self.hover(None)
             if before != self.time_steps:
                 self._refit(before)
             self.chosen.emit()
@@ -133,6 +150,9 @@ class Cursor(QObject):
         if before != self.time_steps:
             self.show_all()
         self.move(self.time_steps if before == 1 else self.position.time_step)
+
+    def _nearest(self, time_step: float) -> int:
+        return min(max(round(time_step), 1), self.time_steps)
 
     def _keep_in_sight(self) -> None:
         low, high = self.span

@@ -79,7 +79,7 @@ def _write(window) -> list[Path]:
     session = window.session
     figures = [FOLDER / "comparison.pdf", FOLDER / "comparison.png"]
     for path in figures:
-        session.export(window.views["reach"].plot(), path, {"width_mm": 120})
+        session.export("reach", path, {"width_mm": 120})
     picture, table = FOLDER / "window.png", FOLDER / "lags.md"
     window.grab().save(str(picture))
     compared = (Compared(run.name, run.configuration.cell, run.configuration.task, run.reaches) for run in session.shown)

@@ -135,7 +135,7 @@ class FileDialogs(QObject):
         if chosen:
             path = Path(chosen)
             QSettings().setValue("export/folder", str(path.parent))
-            self.session.export(self.views[view].plot(), path, options, path.with_suffix(".csv") if numbers else None)
+            self.session.export(view, path, options, path.with_suffix(".csv") if numbers else None)
 
     def _on_saved(self, run: int, path: str) -> None:
         if self._closing and not self.session.unsaved:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from PySide6.QtCore import QRect, Qt
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QDockWidget,
+    QHBoxLayout,
     QHeaderView,
     QLabel,
     QTableWidget,
@@ -24,52 +25,58 @@ from rnnscope.core.reach import TRAINING
 from rnnscope.views.reach import HOURS, MEASURES, lag_unit, lag_words, law_words, sentence, words_of
 from rnnscope.views.subject import Subject
 
-NAMED = ("run", "left")  # columns before those of the measures
-WIDTH = 360  # pixels
-ROW, HEAD = 18, 24  # pixels
+MEASURE, RUN, HALF, HUNDREDTH, LAW = COLUMNS = ("measure", "run", "50 %", "1 %", "law")
+NUMBERS = (HALF, HUNDREDTH)  # at the right of their columns
+WIDTH = 384  # pixels that all but the law need
+ROW, WIDEST = 16, 120  # pixels: of a row, of a column
 
 
 class LagTable(QDockWidget):
-    """Two lines for each shown run and a column for each measure, whose head is the button that chooses it."""
+    """A button for each measure, and below them a line for each run by each measure that is chosen."""
 
     def __init__(self, session: Session, parent: QWidget):
         super().__init__("Lags", parent)
         self.session = session
         self.setObjectName("lags")
         self.setTitleBarWidget(Grip(self))
-        self.table = QTableWidget(0, len(NAMED) + len(MEASURES), self)
+        self.table = QTableWidget(0, len(COLUMNS), self)
+        self.table.setObjectName("numbers")
         self.table.setMinimumWidth(WIDTH)
         self.table.verticalHeader().hide()
         self.table.verticalHeader().setMinimumSectionSize(ROW)
         self.table.verticalHeader().setDefaultSectionSize(ROW)
         self.table.setShowGrid(False)
+        self.table.setWordWrap(False)
+        self.table.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.table.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
         self.table.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.header = self.table.horizontalHeader()
-        self.header.setFixedHeight(HEAD)
-        self.header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        header = self.table.horizontalHeader()
+        header.setFixedHeight(ROW)
+        header.setMinimumSectionSize(1)
+        header.setMaximumSectionSize(WIDEST)
+        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        header.setSectionResizeMode(COLUMNS.index(LAW), QHeaderView.ResizeMode.Stretch)
+        for column, text in enumerate(COLUMNS):
+            head = QTableWidgetItem(text)
+            head.setTextAlignment(_side(text))
+            self.table.setHorizontalHeaderItem(column, head)
         self.buttons = {name: self._button(name) for name in MEASURES}
-        for column, text in enumerate((*NAMED, *("" for _ in MEASURES))):
-            self.table.setHorizontalHeaderItem(column, QTableWidgetItem(text))
-            self.table.horizontalHeaderItem(column).setTextAlignment(
-                Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
-            )
-        for column, button in enumerate(self.buttons.values(), len(NAMED)):
-            self.table.horizontalHeaderItem(column).setSizeHint(button.sizeHint())
-        self.header.sectionResized.connect(self._place)
-        self.header.geometriesChanged.connect(self._place)
-        self.table.horizontalScrollBar().valueChanged.connect(self._place)
         self.said = QLabel(self)
         self.said.setObjectName("faint")
         self.said.setWordWrap(True)
         self.said.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.said.setContentsMargins(8, 0, 8, 4)
         page = QWidget(self)
-        rows = QVBoxLayout(page)
+        rows, choices = QVBoxLayout(page), QHBoxLayout()
         rows.setContentsMargins(0, 0, 0, 0)
         rows.setSpacing(2)
+        choices.setSpacing(0)
+        for button in self.buttons.values():
+            choices.addWidget(button)
+        choices.addStretch()
+        rows.addLayout(choices)
         rows.addWidget(self.table, 1)
         rows.addWidget(self.said)
         self.setWidget(page)
@@ -80,7 +87,7 @@ class LagTable(QDockWidget):
     def refresh(self) -> None:
         """Write the table again, where it differs."""
         subjects = self.session.subjects()
-        rows = [row for subject in subjects for row in _rows(subject)]
+        rows = list(_rows(subjects))
         unit = lag_unit([reach for subject in subjects for reach in subject.reaches.values()])
         self.table.setAccessibleName(f"{unit.capitalize()} at which each run falls to 50 % and 1 %")
         self.table.setRowCount(len(rows))
@@ -93,13 +100,12 @@ class LagTable(QDockWidget):
         item = self.table.item(row, column)
         if item is None:
             item = QTableWidgetItem()
-            side = Qt.AlignmentFlag.AlignLeft if column < len(NAMED) else Qt.AlignmentFlag.AlignRight
-            item.setTextAlignment(side | Qt.AlignmentFlag.AlignVCenter)
+            item.setTextAlignment(_side(COLUMNS[column]))
             self.table.setItem(row, column, item)
         if (item.text(), item.toolTip()) != (text, hint):
             item.setText(text)
             item.setToolTip(hint)
-        if not column and item.foreground().color() != QColor(colour):
+        if COLUMNS[column] == RUN and item.foreground().color() != QColor(colour):
             item.setForeground(QColor(colour))
 
     def _say(self) -> None:
@@ -111,7 +117,7 @@ class LagTable(QDockWidget):
             self.said.setText(text)
 
     def _button(self, measure: str) -> QToolButton:
-        button = QToolButton(self.header.viewport())
+        button = QToolButton(self)
         button.setText(words_of(measure))
         button.setToolTip(MEASURES[measure][1] + (f". {HOURS}" if measure == TRAINING else ""))
         button.setObjectName("measure")
@@ -120,27 +126,25 @@ class LagTable(QDockWidget):
         button.clicked.connect(self._on_clicked)
         return button
 
-    def _place(self) -> None:
-        """Each button at the right end of its column's head, above the numbers."""
-        for column, button in enumerate(self.buttons.values(), len(NAMED)):
-            right = self.header.sectionViewportPosition(column) + self.header.sectionSize(column)
-            width = button.sizeHint().width()
-            button.setGeometry(QRect(right - width, 0, width, HEAD))
-
     def _on_clicked(self) -> None:
         self.session.measure_by(tuple(name for name, button in self.buttons.items() if button.isChecked()))
 
 
-def _rows(subject: Subject) -> Iterator[tuple[str, list[tuple[str, str]]]]:
-    """Of each direction of a run two lines: its colour, and what stands in each column and what its tooltip says."""
-    for direction in dict.fromkeys(name.partition(", ")[2] for name in subject.reaches) or [""]:
-        name = ", ".join(filter(None, (subject.name, direction)))
-        keys = [", ".join(filter(None, (measure, direction))) for measure in MEASURES]
-        found = {key: subject.reaches[key] for key in keys if key in subject.reaches}
-        for which, share in (("lag50", "50 %"), ("lag1", "1 %")):
-            cells = [(name if which == "lag50" else "", name), (share, "")]
-            for key in keys:
-                reach = found.get(key)
-                law = f"{subject.name}, {words_of(key)}: {law_words(reach)}" if reach else ""
-                cells.append((lag_words(reach, getattr(reach, which)), law) if reach else ("", ""))
-            yield subject.style.colour, cells
+def _side(column: str) -> Qt.AlignmentFlag:
+    side = Qt.AlignmentFlag.AlignRight if column in NUMBERS else Qt.AlignmentFlag.AlignLeft
+    return side | Qt.AlignmentFlag.AlignVCenter
+
+
+def _rows(subjects: Sequence[Subject]) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+    """Of each measure a line for each run, or for each direction of one: its colour, and text and tooltip of each cell."""
+    for measure, (word, meaning, _) in MEASURES.items():
+        heads = iter([word])
+        for subject in subjects:
+            for key, reach in subject.reaches.items():
+                kind, _, direction = key.partition(", ")
+                if kind != measure:
+                    continue
+                name, law = ", ".join(filter(None, (subject.name, direction))), law_words(reach)
+                lags = [(lag_words(reach, lag), "") for lag in (reach.lag50, reach.lag1)]
+                cells = [(next(heads, ""), meaning), (name, name), *lags, (law, f"{name}, {word}: {law}")]
+                yield subject.style.colour, cells

@@ -164,7 +164,9 @@ class MainWindow(QMainWindow):
     def set_theme(self, name: str) -> None:
         """Dress everything in "dark" or "light"."""
         self.theme = themes.THEMES[name]
+        self.setUpdatesEnabled(False)  # else each widget is painted for each change
         themes.apply(self.theme)
+        self.setUpdatesEnabled(True)
         QSettings().setValue("theme", name)
         for dock in getattr(self, "views", {}).values():
             dock.set_theme(self.theme)
@@ -341,7 +343,8 @@ class MainWindow(QMainWindow):
         self.messages.tell(
             "Space plays. Left and Right step, with Shift by ten. Home and End go to the ends. With Alt, Left, Right, Home "
             "and End go through the training. Drag in a plot to scrub, click a heatmap to choose its unit, turn the wheel "
-            "to zoom time, drag with the right button to pan, double-click to see all."
+            "to zoom time, drag with the right button to pan, double-click to see all. Rest the mouse on a time step to "
+            "see in Influence what mattered to it."
         )
 
     def _on_paper(self) -> None:

@@ -39,7 +39,7 @@ class PanelItem:
         self.theme, self.cursor, self.panel = theme, cursor, panel
         self.box = TimeBox(cursor)
         self.box.of_time, self.box.of_training = panel.x.kind == "time", panel.x.kind == "iteration"
-        self.head, self.side = Head(theme), Side(theme)
+        self.head, self.side = Head(theme), Side(self.box, theme)
         self.left = Scale("left", self.box, theme)
         self.bottom = Scale("bottom", self.box, theme, panel.x.counts)
         self.left.setWidth(AXIS_WIDTH)
@@ -57,7 +57,10 @@ class PanelItem:
         self.items = [make_item(mark, self.box, theme) for mark in panel.marks]
         self.box.dots = [item for item in self.items if isinstance(item, PointsItem)]
         for value, name in panel.y.levels:
-            self.box.addItem(Level(log10(value) if panel.y.log else value, name, self.box, theme), ignoreBounds=True)
+            place = log10(value) if panel.y.log else value
+            if beside := Side.takes(name) and not (panel.coloured or panel.picture):
+                self.side.levels.append((place, name))
+            self.box.addItem(Level(place, "" if beside else name, self.box, theme), ignoreBounds=True)
         self.empty = pg.TextItem(panel.empty, color=theme.faint, anchor=(0, 0.5))
         self.empty.setFont(font_of(TEXT_PIXELS))
         self.empty.setVisible(bool(panel.empty))
@@ -99,16 +102,14 @@ class PanelItem:
         self.side.update_from(panel)
 
     def paint_cursor(self, painter: QPainter) -> None:
-        """Draw what follows the cursor, in scene coordinates: one line, and the values under it."""
+        """Draw what follows the cursor, in scene coordinates: a line with its values, a faint one for the mouse."""
         self.head.paint_values(painter, self.values())
         self._paint_clouds(painter)
         if not (self.box.of_time and self.panel.marks):
             return
-        area = self.box.sceneBoundingRect()
-        x = self.box.mapViewToScene(QPointF(self.cursor.position.time_step, 0)).x()
-        if area.left() <= x <= area.right():
-            painter.setPen(QPen(QColor(self.theme.text), 1))
-            painter.drawLine(QPointF(x, area.top()), QPointF(x, area.bottom()))
+        if self.cursor.under_mouse:
+            self._paint_line(painter, self.cursor.under_mouse, self.theme.faint)
+        self._paint_line(painter, self.cursor.position.time_step, self.theme.text)
 
     def values(self) -> list[tuple[str, str, str]]:
         """Name, value and colour of everything in the panel: under the cursor, or of the chosen dot; else names alone."""
@@ -140,6 +141,14 @@ class PanelItem:
             painter.setPen(QColor(self.theme.colour(mark.style.colour)))
             at = QRectF(area.left(), area.top() + NAME_HEIGHT * line, area.width(), NAME_HEIGHT)
             painter.drawText(at, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, mark.name)
+
+    def _paint_line(self, painter: QPainter, time_step: int, colour: str) -> None:
+        """A vertical at a time step, if that is in sight."""
+        area = self.box.sceneBoundingRect()
+        x = self.box.mapViewToScene(QPointF(time_step, 0)).x()
+        if area.left() <= x <= area.right():
+            painter.setPen(QPen(QColor(colour), 1))
+            painter.drawLine(QPointF(x, area.top()), QPointF(x, area.bottom()))
 
     def zoom(self) -> None:
         """Show the cursor's span of time."""
@@ -181,7 +190,9 @@ class PanelItem:
         self.box.setYRange(low, high, padding=self._slack(panel.y))
         if not self.box.of_time:
             self.box.setXRange(panel.x.low, panel.x.high, padding=self._slack(panel.x))
-        self.empty.setPos(panel.x.low + (panel.x.high - panel.x.low) * 0.02, (low + high) / 2)
+        self.empty.setPos(
+            panel.x.low + (panel.x.high - panel.x.low) * 0.02, low + (high - low) * 0.75
+        )  # above a level at 50 %
 
 
 def _made_from(mark: Mark) -> tuple:

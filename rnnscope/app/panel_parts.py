@@ -1,4 +1,4 @@
-"""What stands around a plot: the head above it, the axis at its left, the colour bar or picture at its side."""
+"""What stands around a plot: the head above it, the axis at its left, the colour bar, picture or levels at its side."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import cache
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import QRectF, Qt
+from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QImage, QPainter, QPen
 
 from rnnscope.app.painting import guarded
@@ -20,6 +20,8 @@ NO_AXIS_WIDTH = 12  # in a plane whose neighbour at the left says the same
 TICK = -4  # pixels of a tick, outwards
 MOMENT = " at t = "  # what follows it in a title is left out where values need the room
 NAME_GAP = 3  # pixels between names of time steps
+LEVEL_ROOM = 36  # pixels at the right of a plot for the names of its levels; longer ones stand in the plot
+LEVEL_GAP = 4  # pixels from the plot to them
 BESIDE = 32  # pixels that the label of the axis at the left may be longer than the axis, its own margins among them
 
 
@@ -157,11 +159,20 @@ class Scale(pg.AxisItem):
 
 
 class Side(pg.GraphicsWidget):
-    """The narrow column at the right of a panel: a colour bar, or the picture that is being read."""
+    """The narrow column at the right of a panel: a colour bar, the picture that is being read, or short names of levels.
 
-    def __init__(self, theme: Theme):
+    levels  (where on the axis, name)
+    """
+
+    def __init__(self, box: pg.ViewBox, theme: Theme):
         super().__init__()
-        self.theme, self.mark, self.picture = theme, None, None
+        self.box, self.theme, self.mark, self.picture = box, theme, None, None
+        self.levels: list[tuple[float, str]] = []
+
+    @staticmethod
+    def takes(name: str) -> bool:
+        """Whether the name of a level is short enough to stand here."""
+        return _width(name, font_of(TICK_PIXELS)) <= LEVEL_ROOM - LEVEL_GAP
 
     def update_from(self, panel: Panel) -> None:
         """Take over what the panel needs here."""
@@ -176,6 +187,8 @@ class Side(pg.GraphicsWidget):
             self._paint_picture(painter, self.rect().adjusted(8, 2, -2, -2))
         elif self.mark is not None and space.height() > 8:
             self._paint_bar(painter, space)
+        elif self.levels:
+            self._paint_levels(painter, self.rect().adjusted(LEVEL_GAP, 0, 0, 0))
 
     def _paint_bar(self, painter, space: QRectF) -> None:
         bar = QRectF(space.left(), space.top(), 6, space.height())
@@ -186,6 +199,16 @@ class Side(pg.GraphicsWidget):
         left = Qt.AlignmentFlag.AlignLeft
         painter.drawText(text, left | Qt.AlignmentFlag.AlignTop, number(self.mark.high))
         painter.drawText(text, left | Qt.AlignmentFlag.AlignBottom, number(self.mark.low))
+
+    def _paint_levels(self, painter, space: QRectF) -> None:
+        painter.setFont(font_of(TICK_PIXELS))
+        painter.setPen(QColor(self.theme.faint))
+        high = painter.fontMetrics().height()
+        for value, name in self.levels:
+            y = self.mapFromScene(self.box.mapViewToScene(QPointF(0, value))).y()
+            if space.top() <= y <= space.bottom():
+                at = QRectF(space.left(), y - high / 2, space.width(), high)
+                painter.drawText(at, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, name)
 
     def _paint_picture(self, painter, space: QRectF) -> None:
         values = self.picture.values

@@ -28,6 +28,7 @@ class Run(QObject):
         self.trace: Trace | None = None
         self.reaches: Mapping[str, Reach] = {}
         self.influence: Influence | None = None
+        self.influence_on: tuple[int, int, int | None] | None = None  # what was asked for: sequence, time step, output
         self.snapshots: tuple[int, ...] = ()  # iterations that one can go back to
         self.growth: Mapping[int, Mapping[str, Reach]] = {}  # iteration -> what was measured there
         self.wanted: int | None = None  # the snapshot that is to be shown; None for now
@@ -46,6 +47,11 @@ class Run(QObject):
     def snapshot_at(self, iteration: int | None) -> int | None:
         """The last snapshot that is not later than an iteration; None for now, and where there are none."""
         return None if iteration is None or iteration >= len(self.history) else nearest(self.snapshots, iteration)
+
+    @property
+    def waits(self) -> bool:
+        """Whether the snapshot that is to be shown is not here yet."""
+        return self.wanted is not None and (self.past is None or self.past[0] != self.wanted)
 
     def take(self, frame: Frame) -> None:
         """Append what a frame brings. While the past is looked at, that goes on being shown."""

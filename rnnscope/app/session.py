@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,12 @@ from rnnscope.app.worker import Worker
 from rnnscope.core.reach import QUICK, TRAINING, Reach
 from rnnscope.core.snapshots import due
 from rnnscope.core.trace import Influence, Trace
+from rnnscope.views import draw
 from rnnscope.views.growth import MEASURE, PER_OCTAVE
-from rnnscope.views.plot import Plot
 from rnnscope.views.subject import Subject, style_of
 
 LOOK_PERIOD = 16  # ms between looks into the mailbox
-FOLLOW_AFTER = 40  # ms that the cursor rests before the influence on its time step is taken
+FOLLOW_AFTER = 40  # ms that the cursor or the mouse rests before the influence on its time step is taken
 MOST_SHOWN = 6  # runs side by side before further ones arrive without a tick
 MEASURED_AT_ONCE = 1000  # time steps of the longest sequences whose reach is measured without being asked for
 
@@ -53,7 +54,7 @@ class Session(QObject):
         self.paused = False
         self.queue: list[Waiting] = []  # what is trained next, one after the other
         self.measures = QUICK  # how the reach of the shown runs is measured
-        self.measuring: tuple[str, float] | None = None  # the run measured, "" for a file being opened, and the share done
+        self.measuring: tuple[str, float] | None = None  # what takes long, in words, and the share done
         self._begins: int | None = None  # the run whose training has been asked for
         self._takes_over = True  # whether that run becomes the current one
         self._next = 1
@@ -77,6 +78,9 @@ class Session(QObject):
         self._pause.timeout.connect(self._on_rest)
         for moved in (self.cursor.moved, self.cursor.chosen, self.listed):
             moved.connect(self._pause.start)
+        self._hover_pause = QTimer(self, singleShot=True, interval=FOLLOW_AFTER)
+        self._hover_pause.timeout.connect(self._take_influences)
+        self.cursor.hovered.connect(self._hover_pause.start)
         self.cursor.chosen.connect(self._look_back)
         self._timer = QTimer(self)
         self._timer.setInterval(LOOK_PERIOD)
@@ -140,19 +144,23 @@ class Session(QObject):
             self.state.emit()
 
     def stop(self) -> None:
-        """End the training and keep what it has learned, so that the next one begins; or give up the measurement."""
+        """End the training and keep what it has learned, so that the next one begins; and give up what else takes long.
+
+        What is looked back at and not here yet is not waited for: now is shown again.
+        """
+        self.worker.cancel()
         if self.training:
             self.worker.stop_training()
-        else:
-            self.worker.cancel()
+        if any(run.waits for run in self.shown):
+            self.cursor.look_back(len(self.cursor.iterations))
 
     def save(self, run: Run, path: Path | str, snapshots: bool = False) -> None:
         """Write a run's model to a file, with the snapshots of its training if asked for."""
         self.worker.save(run.identity, Path(path), snapshots)
 
-    def export(self, plot: Plot, path: Path, options: dict, numbers: Path | None = None) -> None:
-        """Paint a plot for print."""
-        self.worker.export(plot, path, options, numbers)
+    def export(self, view: str, path: Path, options: dict, numbers: Path | None = None) -> None:
+        """Paint a view of the shown runs at the cursor for print."""
+        self.worker.export(partial(draw, view, self.subjects(), self.cursor.position), path, options, numbers)
 
     def remove(self, run: Run) -> None:
         """Take a run out of the list."""
@@ -316,22 +324,27 @@ class Session(QObject):
             self.worker.measure(run.identity, self.measures)
 
     def follow(self, following: bool) -> None:
-        """Whether somebody looks at what mattered to the output at the cursor."""
+        """Whether somebody looks at what mattered to the output under the mouse, or at the cursor."""
         self._following = following
         self._pause.start()
 
     def _on_rest(self) -> None:
-        here = self.cursor.position
+        self._take_influences()
         for run in self.shown:
-            of = (here.sequence, here.time_step, here.output)
-            if (taken := run.influence) is None or (taken.sequence, taken.time_step, taken.output) != of:
-                self._take_influence(run)
             if run.wanted is not None and run.trace.time_steps <= MEASURED_AT_ONCE:
                 self.worker.measure_past(run.identity, self._unasked, run.wanted)
 
+    def _take_influences(self) -> None:
+        here = self.cursor.attended
+        for run in self.shown:
+            if run.influence_on != (here.sequence, here.time_step, here.output):
+                self._take_influence(run)
+
     def _take_influence(self, run: Run) -> None:
+        here = self.cursor.attended
+        run.influence_on = (here.sequence, here.time_step, here.output) if self._following else None
         if self._following:
-            self.worker.influence(run.identity, replace(self.cursor.position, iteration=run.wanted))
+            self.worker.influence(run.identity, replace(here, iteration=run.wanted))
 
     def _on_influenced(self, identity: int, influence: Influence) -> None:
         if run := self._by_identity(identity):
@@ -369,6 +382,7 @@ class Session(QObject):
 
     def _on_ended(self, identity: int, how: str) -> None:
         self._on_look()
+        self.measuring = None  # the last recording
         self._timer.stop()
         self.training, self.paused = None, False
         run = self._by_identity(identity)
@@ -385,9 +399,9 @@ class Session(QObject):
         if run := self._by_identity(identity):
             run.measured(reaches)
 
-    def _on_progressed(self, identity: int, done: float) -> None:
+    def _on_progressed(self, identity: int, done: float, what: str) -> None:
         run = self._by_identity(identity)
-        self.measuring = run.name if run else "", done
+        self.measuring = what.format(run.name if run else "the model that was opened"), done
         self.state.emit()
 
     def _on_answered(self) -> None:

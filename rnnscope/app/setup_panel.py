@@ -20,7 +20,6 @@ from PySide6.QtWidgets import (
 )
 
 from rnnscope.app.catalogue import Catalogue
-from rnnscope.app.run import Run
 from rnnscope.app.session import Session
 from rnnscope.app.waiting_list import WaitingList
 from rnnscope.views.loss import last_loss
@@ -39,7 +38,7 @@ class SetupPanel(QWidget):
         super().__init__(parent)
         self.session = session
         self.form: Form | None = None
-        self._described: Run | None = None  # the run whose settings were put into the form last
+        self._described = 0  # identity of the run whose settings were put into the form last
         self.setObjectName("panel")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setMinimumWidth(WIDTH)
@@ -135,7 +134,7 @@ class SetupPanel(QWidget):
         self.pause_button.clicked.connect(self.session.pause)
         self.stop_button = QPushButton("Stop", self)
         self.stop_button.setToolTip(
-            "End the training: what it has learned stays, and what waits begins. Or give up the measurement"
+            "End the training: what it has learned stays, and what waits begins. Or give up what takes long"
         )
         self.stop_button.clicked.connect(self.session.stop)
         for button in (self.train_button, self.pause_button, self.stop_button):
@@ -161,10 +160,10 @@ class SetupPanel(QWidget):
             self.status.setText("Starting…")
             return
         if session.measuring:
-            name, share = session.measuring
+            words, share = session.measuring
             self.progress.setRange(0, 100)
             self.progress.setValue(round(100 * share))
-            self.status.setText(f"Measuring how far back {name} reaches" if name else "Recording the model that was opened")
+            self.status.setText(words)
             return
         if run is None:
             self.progress.setValue(0)
@@ -202,8 +201,8 @@ class SetupPanel(QWidget):
     def _describe(self) -> None:
         """Choosing a run puts its settings into the form: the next training can start from them."""
         run = self.session.current
-        if self.form and run and run is not self._described:
-            self._described = run
+        if self.form and run and run.identity != self._described:
+            self._described = run.identity
             if not self.session.starting:  # then the form may say by now what is to be trained next
                 self.form.show_configuration(run.configuration)
 

@@ -97,6 +97,7 @@ def apply(theme: Theme) -> None:
         colours.setColor(role, QColor(value))
     for role in (roles.WindowText, roles.Text, roles.ButtonText):
         colours.setColor(QPalette.ColorGroup.Disabled, role, QColor(theme.faint))
+    app.setStyleSheet("")  # polishing all widgets from one sheet to another takes four times as long
     app.setPalette(colours)
     app.setStyleSheet(_STYLE.format(**vars(theme), tick=TICK_PIXELS))
 
@@ -123,7 +124,7 @@ QPushButton, QToolButton, QComboBox, QSpinBox, QDoubleSpinBox, QLineEdit {{
 QPushButton:hover, QToolButton:hover, QComboBox:hover, QSpinBox:hover, QLineEdit:hover {{ border-color: {faint}; }}
 QPushButton:focus, QComboBox:focus, QSpinBox:focus, QLineEdit:focus, QListWidget:focus {{ border-color: {accent}; }}
 QPushButton:pressed, QToolButton:pressed {{ background: {line}; }}
-QToolButton#measure {{ background: transparent; border: none; color: {faint}; padding: 2px 6px; }}
+QToolButton#measure {{ background: transparent; border: none; color: {faint}; padding: 2px 0; font-size: {tick}px; }}
 QToolButton#measure:hover {{ color: {text}; }}
 QToolButton#measure:checked {{ color: {text}; border-bottom: 2px solid {accent}; }}
 QPushButton:disabled, QToolButton:disabled, QComboBox:disabled, QSpinBox:disabled, QLineEdit:disabled {{
@@ -143,6 +144,7 @@ QListWidget::item:selected, QTableWidget::item:selected {{ background: {line}; c
 QListWidget::item:disabled {{ color: {faint}; }}
 QTableWidget {{ padding-right: 8px; }}
 QTableWidget::item {{ padding: 0 3px; }}
+QTableWidget#numbers, #numbers QHeaderView {{ font-size: {tick}px; }}
 QHeaderView {{ background: {panel}; }}
 QHeaderView::section {{ background: {panel}; color: {faint}; border: none; padding: 2px 6px; font-weight: 400; }}
 QTableCornerButton::section {{ background: {panel}; border: none; }}

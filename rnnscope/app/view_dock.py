@@ -103,18 +103,18 @@ class ViewDock(QDockWidget):
         self.seen = False  # not behind another dock's tab: for Qt that one is visible, too
         self.canvas.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
         self.canvas.scene().sigMouseClicked.connect(self._on_clicked)
+        cursor.hovered.connect(self._follow)
         cursor.moved.connect(self._on_moved)
         cursor.chosen.connect(self._on_chosen)
         self.visibilityChanged.connect(self._on_visible)
 
-    def plot(self) -> Plot:
-        """The view of the shown runs at the cursor."""
-        return draw(self.view, self._subjects(), self.cursor.position)
-
     def ask(self) -> None:
-        """Have what is new drawn soon, if anybody sees it."""
+        """Have what is new drawn soon, if anybody sees it; else nothing is kept that is no longer shown anywhere."""
         if self.seen:
             self._queue.ask(self.refresh)
+        elif self._drawn and self._what_is_drawn(self._subjects())[1] != self._drawn[1]:
+            self._drawn = None
+            self._queue.ask(self._forget)
 
     def refresh(self) -> None:
         """Draw what is new, at once or, if it is long, as soon as it is computed; nothing while hidden."""
@@ -136,9 +136,15 @@ class ViewDock(QDockWidget):
             self._show(work())
 
     def set_theme(self, theme: Theme) -> None:
-        """Change colours."""
+        """Change colours soon."""
         self._dressed = theme
-        self.refresh()
+        self.ask()
+
+    def _forget(self) -> None:
+        """A trace may be gigabytes, and lives as long as a picture of it."""
+        if self._drawn is None:
+            self._queue.drop(self._show)
+            self.canvas.draw(draw(self.view, [], self.cursor.position))
 
     def _show(self, pictured: tuple[Plot, list[Pyramid | None]]) -> None:
         self.canvas.draw(*pictured)
@@ -150,15 +156,17 @@ class ViewDock(QDockWidget):
             (subject.name, subject.style, getattr(subject, self._source)) for subject in subjects
         ]
 
-    def _on_moved(self) -> None:
+    def _follow(self) -> None:
         if self.seen:
             self.canvas.follow()
+
+    def _on_moved(self) -> None:
+        self._follow()
         if "time_step" in self._depends:
             self.ask()
 
     def _on_chosen(self) -> None:
-        if self.seen:
-            self.canvas.follow()
+        self._follow()
         self.ask()
 
     def _fill(self, menu: QMenu, field: str) -> None:
@@ -198,6 +206,6 @@ def _size(subject: Subject, source: str) -> int:
     """About how many values of a subject a view goes through."""
     if source == "history":
         return len(subject.history)
-    if source == "trace" and subject.trace is not None:
+    if source in ("trace", "influence") and subject.trace is not None:
         return subject.trace.time_steps * subject.trace.units
     return 0

@@ -28,6 +28,12 @@ from rnnscope.views.subject import Position
 NO_RUN = 0  # of a job that belongs to none
 LEAST_PERIOD = 0.05  # seconds between frames
 PATIENCE = 0.3  # seconds from which on a recording takes long
+RECORDS, MEASURES, FOLLOWS, EXPORTS = (  # what takes long, in words for the window; {} is the run
+    "Recording {}",
+    "Measuring how far back {} reaches",
+    "Finding what mattered to {}",
+    "Exporting the view",
+)
 TRACE_SHARE = 0.04  # of the worker's time may go into traces while it trains
 
 
@@ -45,7 +51,7 @@ class Worker(QThread):
     grown = Signal(int, int, object)  # run, iteration, what was measured there
     recalled = Signal(int, int, object)  # run, iteration, trace
     influenced = Signal(int, object)
-    progressed = Signal(int, float)
+    progressed = Signal(int, float, str)  # run, share that is done, what is done
     done = Signal(str)
     saved = Signal(int, str)
     began = Signal(int)
@@ -61,12 +67,14 @@ class Worker(QThread):
         self._patient: deque[Job] = deque()
         self._held: dict[int, Held] = {}
         self._wanted: dict[int, int] = {}  # the iteration of a run that is looked at, where that is not now
+        self._pointed: dict[int, Position] = {}  # where the influence of a run was asked for last
         self._past = RecentTraces()
         self._grown: set[tuple[int, int, str]] = set()  # run, iteration and measure of what was measured of the past
         self._training: Ongoing | None = None
+        self._holds = False  # whether the training is to stay paused: else nobody waits for what it did until then
         self._cancel = Event()
         self.chosen = frozenset(QUICK)  # measures: what is not among them is not begun, or ended
-        self._tells = 0.0  # when the progress of a measurement is told next
+        self._doing, self._tells = "", 0.0  # what takes long, and when its progress is told next
         self._threads = 0  # that torch used before
         self.outstanding = 0  # jobs whose answer is still to come
         self._answered.connect(self._on_answered)
@@ -91,6 +99,7 @@ class Worker(QThread):
 
     def pause(self, paused: bool) -> None:
         """Hold the training, or go on."""
+        self._holds = paused
         self._ask(NO_RUN, lambda: self._pause(paused))
 
     def stop_training(self) -> None:
@@ -120,23 +129,26 @@ class Worker(QThread):
         self._ask(run, lambda: self._wanted.get(run) == iteration and self._grow(run, measures, (iteration,)), patient=True)
 
     def influence(self, run: int, position: Position) -> None:
-        """Find what mattered to an output at a position in the probe, and in the training."""
+        """Find what mattered to an output at a position in the probe, and in the training; earlier wishes end."""
+        self._pointed[run] = position
         self._ask(run, lambda: self._influence(run, position))
 
     def cancel(self) -> None:
-        """Give up the measurement under way."""
+        """Give up what takes long and is under way."""
         self._cancel.set()
 
     def save(self, run: int, path: Path, snapshots: bool = False) -> None:
         """Write a model file, with its snapshots if asked for."""
         self._ask(run, lambda: self._save(run, Path(path), snapshots), must=True)
 
-    def export(self, plot: Plot, path: Path, options: dict, numbers: Path | None) -> None:
-        """Paint a plot for print, and write its numbers."""
-        self._ask(NO_RUN, lambda: self._export(plot, Path(path), options, numbers))
+    def export(self, draw: Callable[[], Plot], path: Path, options: dict, numbers: Path | None) -> None:
+        """Paint what `draw` returns for print, and write its numbers; `draw` goes by frozen values only."""
+        self._ask(NO_RUN, lambda: self._export(draw, Path(path), options, numbers))
 
     def forget(self, run: int) -> None:
         """Let go of a model."""
+        self._wanted.pop(run, None)
+        self._pointed.pop(run, None)
         self._ask(run, lambda: self._forget(run))
 
     def _ask(self, run: int, do: Callable[[], None], **how: bool) -> None:
@@ -266,8 +278,7 @@ class Worker(QThread):
         """Whoever cancels it does not want the model, or closes the window."""
         from rnnscope.core.tasks.task import PROBE_SEQUENCES
 
-        self._cancel.clear()
-        self._tells = time.perf_counter() + PATIENCE
+        self._starts(RECORDS)
         try:
             trace = held.trace(lambda done: self._look_up(run, done, gives_way=False))
         except Cancelled:
@@ -314,8 +325,10 @@ class Worker(QThread):
         if now >= training.next_frame and self.mailbox.wants:
             self._publish(training, now)
 
-    def _publish(self, training: Ongoing, now: float, trace_anyway: bool = False) -> None:
-        """Hand over what is new. A trace is made as often as TRACE_SHARE of the time allows."""
+    def _publish(self, training: Ongoing, now: float, gone: Callable[[], bool] | None = None) -> None:
+        """Hand over what is new. A trace is made as often as TRACE_SHARE of the time allows; and anyway, and however long
+        that takes, if `gone` tells when it is no longer waited for.
+        """
         held = self._held[training.run]
         loss, norm = _scalars(training.pending)
         held.model.history = held.model.history.extended(loss, norm)
@@ -324,25 +337,28 @@ class Worker(QThread):
             training.rate = 0.8 * training.rate + 0.2 * rate if training.rate else rate
         training.pending, training.started = [], now
         trace = None
-        if trace_anyway or now >= training.next_trace:
-            trace = self._next_trace(training, held, gives_way=not trace_anyway)
+        if gone or now >= training.next_trace:
+            trace = self._next_trace(training, held, gone)
         device, snapshots = f"{held.model.device} · {held.model.network.engine}", held.model.snapshots.iterations
         self.mailbox.put(Frame(training.run, loss, norm, training.rate, device, trace, snapshots))
         training.next_frame = now + LEAST_PERIOD
 
-    def _next_trace(self, training: Ongoing, held: Held, gives_way: bool) -> Trace | None:
-        """None if it was cancelled, if it takes long and there is something else to do, or if there is no room for it."""
+    def _next_trace(self, training: Ongoing, held: Held, gone: Callable[[], bool] | None) -> Trace | None:
+        """None if it was given up, if it takes long and there is something else to do, or if there is no room for it."""
         from rnnscope.core.files import sentence
 
-        self._cancel.clear()
+        def between(done: float) -> None:
+            if gone and gone():
+                raise GaveWay
+            self._look_up(training.run, done, not gone and done < 1 and time.perf_counter() > began + PATIENCE)
+
+        self._starts(RECORDS)
         began = time.perf_counter()
-        self._tells = training.next_trace = math.inf
+        training.next_trace = math.inf
+        if not gone:
+            self._tells = math.inf
         try:
-            trace = held.trace(
-                lambda done: self._look_up(
-                    training.run, done, gives_way and done < 1 and time.perf_counter() > began + PATIENCE
-                )
-            )
+            trace = held.trace(between)
         except (Cancelled, GaveWay):
             trace = None
         except OSError as error:
@@ -355,7 +371,7 @@ class Worker(QThread):
         if self._training:
             self._training.paused = paused
             if paused:
-                self._publish(self._training, time.perf_counter(), trace_anyway=True)
+                self._publish(self._training, time.perf_counter(), gone=lambda: not self._holds)
             self._training.started = time.perf_counter()
 
     def _end(self, how: str) -> None:
@@ -365,7 +381,7 @@ class Worker(QThread):
             return
         try:
             training.updates.close()
-            self._publish(training, time.perf_counter(), trace_anyway=True)
+            self._publish(training, time.perf_counter(), gone=lambda: False)
         except Exception as error:
             self.failed.emit(training.run, f"{type(error).__name__}: {error}", traceback.format_exc())
         self._held[training.run].model.eval()
@@ -382,7 +398,7 @@ class Worker(QThread):
         measures = tuple(name for name in measures if name in self.chosen)
         if run not in self._held or not measures:
             return
-        self._cancel.clear()
+        self._starts(MEASURES, at_once=True)
         between(0)
         model = self._held[run].model
         try:
@@ -391,15 +407,20 @@ class Worker(QThread):
             raise Refused(str(error)) from None
         self.measured.emit(run, measured)
 
+    def _starts(self, doing: str, at_once: bool = False) -> None:
+        """Something begins that may take long, and is told of if it does, or at once."""
+        self._cancel.clear()
+        self._doing, self._tells = doing, time.perf_counter() + (0 if at_once else PATIENCE)
+
     def _look_up(self, run: int, done: float, gives_way: bool = True) -> None:
-        """Between two portions of a measurement: tell how far it is, unless there is something else to do."""
+        """Between two portions of what takes long: tell how far it is, unless it is given up or something else is to do."""
         if self._cancel.is_set() or self.isInterruptionRequested():
             raise Cancelled
         if gives_way and not self._jobs.empty():
             raise GaveWay
-        if not done or time.perf_counter() >= self._tells:
+        if time.perf_counter() >= self._tells:
             self._tells = time.perf_counter() + LEAST_PERIOD
-            self.progressed.emit(run, done)
+            self.progressed.emit(run, done, self._doing)
 
     def _grow(self, run: int, measures: tuple[str, ...], iterations: tuple[int, ...]) -> None:
         """What is measured stays measured when something else comes between. What overflows at a snapshot leaves a gap."""
@@ -407,7 +428,7 @@ class Worker(QThread):
 
         if run not in self._held:
             return
-        self._cancel.clear()
+        self._starts(MEASURES, at_once=True)
         model, known = self._held[run].model, self._grown
         there = [n for n in iterations if n in model.snapshots.weights]
         for count, iteration in enumerate(there):
@@ -426,20 +447,31 @@ class Worker(QThread):
             self.grown.emit(run, iteration, reaches)
 
     def _recall(self, run: int, iteration: int) -> None:
+        def between(done: float) -> None:
+            if self._wanted.get(run) != iteration:
+                raise Cancelled
+            self._look_up(run, done, gives_way=False)
+
         if run in self._held and self._wanted.get(run) == iteration:
             held = self._held[run]
-            self.recalled.emit(run, iteration, self._past.get(run, iteration, lambda: held.at(iteration).trace()))
+            self._starts(RECORDS)
+            trace = self._past.get(run, iteration, lambda: held.at(iteration).trace(between))
+            self.recalled.emit(run, iteration, trace)
 
     def _influence(self, run: int, position: Position) -> None:
         from rnnscope.core.memory.influence import influence
 
-        if run in self._held:
+        def between(done: float) -> None:
+            if self._pointed.get(run) is not position:
+                raise Cancelled
+            self._look_up(run, done, gives_way=False)
+
+        if run in self._held and self._pointed.get(run) is position:
             model = self._held[run].at(position.iteration).model
             here = position.sequence, position.time_step, position.output
-            self._cancel.clear()
-            self._tells = time.perf_counter() + PATIENCE
+            self._starts(FOLLOWS)
             try:
-                found = influence(model, model.task.probe(), *here, lambda done: self._look_up(run, done, gives_way=False))
+                found = influence(model, model.task.probe(), *here, between)
                 self.influenced.emit(run, found)
             except ValueError as error:
                 raise Refused(str(error)) from None
@@ -452,15 +484,27 @@ class Worker(QThread):
         save(self._held[run].model, path, snapshots=snapshots)
         self.saved.emit(run, str(path))
 
-    def _export(self, plot: Plot, path: Path, options: dict, numbers: Path | None) -> None:
+    def _export(self, draw: Callable[[], Plot], path: Path, options: dict, numbers: Path | None) -> None:
         from rnnscope.figures import save_figure, save_numbers
 
+        def between(done: float) -> None:
+            self._look_up(NO_RUN, done, gives_way=False)
+
+        self._starts(EXPORTS, at_once=True)
+        written = path
         try:
+            between(0)
+            plot = draw()
+            between(0)
             save_figure(plot, path, **options)
             if numbers:
-                save_numbers(plot, numbers)
+                written = numbers
+                save_numbers(plot, numbers, between)
         except ValueError as error:
             raise Refused(str(error)) from None
+        except Cancelled:
+            self.done.emit(f"{written.name}: not written, because it was cancelled")
+            raise
         self.done.emit(f"Saved {path.name}" + (f" and {numbers.name}" if numbers else ""))
 
     def _forget(self, run: int) -> None:

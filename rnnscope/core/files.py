@@ -5,13 +5,14 @@ from __future__ import annotations
 import errno
 import os
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 
-def write_whole(path: str | Path, content: bytes) -> None:
+def write_whole(path: str | Path, content: bytes | Iterable[bytes]) -> None:
     """Write to a temporary file beside `path`, flush it to the disk and rename it; an old file stays until then.
 
-    Raises OSError that names `path`; then nothing has changed.
+    Raises OSError that names `path`, or what making the next part of the content raises; then nothing has changed.
     """
     path = Path(path)
     try:
@@ -43,11 +44,11 @@ def sentence(error: Exception) -> str:
     return f"{error.filename}: {error.strerror}" if named else str(error)
 
 
-def _write(path: Path, content: bytes) -> None:
+def _write(path: Path, content: bytes | Iterable[bytes]) -> None:
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".rnnscope-")
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(content)
+            file.writelines([content] if isinstance(content, bytes) else content)
             file.flush()
             os.fsync(file.fileno())
         os.chmod(temporary, 0o644)

@@ -139,6 +139,7 @@ def _raster(axes: Axes, values, name: str, low: float, high: float, extent, orig
         origin=origin,
         aspect="auto",
         interpolation="nearest",
+        interpolation_stage="data",  # what is not printed is not coloured
     )
     if name == "positive":  # begins as white as the paper
         left, right = max(extent[0], axes.get_xlim()[0]), min(extent[1], axes.get_xlim()[1])

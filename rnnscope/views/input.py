@@ -30,10 +30,10 @@ def input(subjects: Sequence[Subject], position: Position) -> Plot:
 
 def _panel(subject: Subject, position: Position, x: Axis, low: float, limit: float) -> Panel:
     values = subject.trace.inputs[:, position.sequence].T  # (I, T)
-    names, symbols = subject.facts.channels, symbols_of(subject, position.sequence)
-    picture = _picture(subject, values, position) if subject.facts.picture else None
+    names, x = subject.facts.channels, over_symbols(x, subject, position.sequence)
+    picture = picture_of(subject, values[0], position.time_step)
     if len(values) > MOST_CURVES:
-        if len(values) > MOST_SYMBOLS and symbols:
+        if len(values) > MOST_SYMBOLS and x.names:
             occur = np.flatnonzero(np.nansum(values, 1))
             values, names = values[occur], tuple(names[channel] for channel in occur)
         marks = (Heatmap(values, low, limit, "positive" if low == 0 else "signed", "x", names),)
@@ -41,7 +41,6 @@ def _panel(subject: Subject, position: Position, x: Axis, low: float, limit: flo
     else:
         marks = (Lines(time_steps(subject.trace), values, names, tuple(Style(c) for c in COLOURS[: len(values)])),)
         y = Axis("value", "", low, limit)
-    x = replace(x, names=tuple(SIGNS.get(name, name) for name in symbols))
     return Panel(" and ".join(names) if len(names) < 3 else "input", x, y, marks, "x", subject.name, picture)
 
 
@@ -53,6 +52,12 @@ def symbols_of(subject: Subject, sequence: int) -> tuple[str, ...]:
     return tuple(subject.facts.channels[channel] for channel in shown.argmax(1))
 
 
-def _picture(subject: Subject, values: np.ndarray, position: Position) -> Picture:
+def over_symbols(x: Axis, subject: Subject, sequence: int) -> Axis:
+    """A time axis that says which symbol each time step shows, where the input is symbols."""
+    return replace(x, names=tuple(SIGNS.get(name, name) for name in symbols_of(subject, sequence)))
+
+
+def picture_of(subject: Subject, values: np.ndarray, time_step: int) -> Picture | None:
+    """Values (T,) in 0..1 of all time steps of a run whose input is a picture, with the pixel of one marked; else None."""
     shape = subject.facts.picture
-    return Picture(values[0].reshape(shape), divmod(min(position.time_step, values.shape[1]) - 1, shape[1]))
+    return Picture(values.reshape(shape), divmod(min(time_step, len(values)) - 1, shape[1])) if shape else None

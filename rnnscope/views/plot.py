@@ -212,6 +212,11 @@ class Plot:
         """Number of columns of the grid."""
         return max((len(row) for row in self.rows), default=0)
 
+    @property
+    def size(self) -> int:
+        """How many numbers() there are."""
+        return sum(_size(mark) for panel in self.panels for mark in panel.marks)
+
     def numbers(self) -> Iterator[tuple]:
         """Every number of the plot, tidy: (run, quantity, series, axis, x, value, low, high); low and high may be ''."""
         for panel in self.panels:
@@ -219,6 +224,12 @@ class Plot:
                 rows = {Lines: _of_lines, Heatmap: _of_heatmap, Points: _of_points}[type(mark)]
                 for quantity, *row in rows(mark, panel):
                     yield (panel.run, quantity, *row)
+
+
+def _size(mark: Mark) -> int:
+    if isinstance(mark, Points):
+        return len(mark.x) + (0 if mark.values is None else len(mark.values))
+    return mark.y.size if isinstance(mark, Lines) else mark.values.size
 
 
 def _of_lines(mark: Lines, panel: Panel) -> Iterator[tuple]:
@@ -230,9 +241,9 @@ def _of_lines(mark: Lines, panel: Panel) -> Iterator[tuple]:
 
 
 def _of_heatmap(mark: Heatmap, panel: Panel) -> Iterator[tuple]:
-    for unit, row in enumerate(mark.values.tolist()):
+    for unit, row in enumerate(mark.values):
         name = mark.rows[unit] if mark.rows else f"unit {unit}"
-        for x, value in enumerate(row, 1):
+        for x, value in enumerate(row.tolist(), 1):
             yield panel.title, name, panel.x.kind, x, value, "", ""
 
 

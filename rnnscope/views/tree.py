@@ -37,7 +37,7 @@ def _has(subject: Subject) -> bool:
 
 def _tree(subject: Subject, position: Position) -> Panel:
     trace, b = subject.trace, position.sequence
-    none = Axis("none")
+    none = Axis("none", "", 0, 1)
     if not _has(subject):
         return Panel("tree", none, none, (), "", subject.name, empty=NO_TREE, height=HEIGHT)
     parents = _parents(trace, b)

@@ -106,6 +106,9 @@ def nothing_leaks(qapp):
     yield
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
     gc.collect()
+    for thread in threading.enumerate():
+        if thread.name == "rnnscope-remove":  # the files of a trace that has just gone: it ends by itself
+            thread.join()
     threads = [thread.name for thread in threading.enumerate() if not isinstance(thread, threading._DummyThread)]
     assert threads == ["MainThread"]
     objects = [item for item in gc.get_objects() if issubclass(type(item), (QThread, QTimer)) and shiboken6.isValid(item)]

@@ -310,7 +310,7 @@ def test_a_band_is_not_drawn_where_its_curve_is_not(show):
 @pytest.mark.parametrize("value", [0.5, 0.95, 0.02])
 def test_the_name_of_a_level_is_whole_on_a_low_plot(show, value):
     def inked(height):
-        y = Axis("value", "", 0, 1, levels=((value, "50 %"),))
+        y = Axis("value", "", 0, 1, levels=((value, "baseline"),))
         canvas = show(over_time(20, curve(np.full(20, np.nan)), y=y), 20, height)
         picture = pixels(canvas) != rgb(DARK.background)
         line = picture.sum(1) > picture.shape[1] * 0.2
@@ -320,6 +320,22 @@ def test_the_name_of_a_level_is_whole_on_a_low_plot(show, value):
     assert height < 40
     assert tall > 60
     assert low == pytest.approx(tall, rel=0.1)
+
+
+@pytest.mark.parametrize("value", [0.5, 0.95, 0.02])
+def test_a_short_name_of_a_level_stands_beside_the_plot_and_hides_no_curve(show, value):
+    y = Axis("value", "", 0, 1, levels=((value, "50 %"),))
+    canvas = show(over_time(20, curve(np.full(20, np.nan)), y=y), 20, 72)
+    assert (pixels(canvas)[4:-4, -40:] != rgb(DARK.background)).any(1).sum() <= 2, "the line alone"
+    area = box_of(canvas)
+    image = canvas._picture.toImage()
+    middle = area.top() + (1 - value) * area.height()
+    beside = [
+        image.pixelColor(x, y).name()
+        for x in range(round(area.right()) + 3, round(area.right()) + 40)
+        for y in range(round(middle) - 6, round(middle) + 6)
+    ]
+    assert sum(colour != DARK.background for colour in beside) > 40
 
 
 @pytest.fixture

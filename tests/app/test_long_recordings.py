@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import contextmanager
 from threading import Event
 
 import pytest
@@ -11,6 +12,8 @@ from PySide6.QtCore import Qt
 from rnnscope.app import worker
 from rnnscope.core import recording, store
 from rnnscope.core.tasks import task
+
+LONG = 1_000_000
 
 
 @pytest.fixture
@@ -121,3 +124,103 @@ def test_the_window_says_what_takes_long_and_stop_gives_it_up(window, saved, slo
     qtbot.waitUntil(lambda: not session.busy, timeout=30_000)
     assert told == ["lstm: not opened, because its recording was cancelled"]
     qtbot.waitUntil(lambda: panel.status.text() == "Not training", timeout=30_000)
+
+
+@pytest.fixture
+def train(window, slow, qtbot):
+    """Begin to train a small model: (iterations) -> Run."""
+
+    def begin(iterations):
+        wanted = {"cell": "gru", "units": 4, "task_settings": {"length": 8}, "cell_settings": {}}
+        training = {"iterations": iterations, "batch": 2, "device": "cpu", "engine": "reference"}
+        window.panel.form.set_values(window.panel.form.values() | wanted | {"training": training})
+        with qtbot.waitSignal(window.session.worker.began, timeout=30_000):
+            qtbot.mouseClick(window.panel.train_button, Qt.MouseButton.LeftButton)
+        return window.session.current
+
+    return begin
+
+
+@pytest.fixture
+def held(window, qtbot):
+    """Between the two calls, what a run records is held up after its first piece; the first waits until the window says so.
+
+    The shares that were told in between are there for the asking.
+    """
+    shares, holds, go_on = [], Event(), Event()
+
+    def hold(run, share, doing):
+        if holds.is_set() and doing.startswith("Recording"):
+            shares.append(share)
+            go_on.wait(30)
+
+    @contextmanager
+    def until_told():
+        shares.clear()
+        go_on.clear()
+        holds.set()
+        yield shares
+        qtbot.waitUntil(lambda: window.panel.status.text() == "Recording gru-adding", timeout=30_000)
+        assert window.panel.stop_button.isEnabled()
+
+    def let_go():
+        go_on.set()
+        qtbot.waitUntil(lambda: bool(window.session.training) or not window.session.busy, timeout=30_000)
+
+    window.session.worker.progressed.connect(hold, Qt.ConnectionType.DirectConnection)
+    yield until_told, let_go
+    go_on.set()
+
+
+def test_stop_ends_the_last_recording_of_a_training(window, train, held, qtbot):
+    until_told, let_go = held
+    run = train(LONG)
+    with until_told() as shares:
+        qtbot.mouseClick(window.panel.stop_button, Qt.MouseButton.LeftButton)
+    before = run.trace
+    qtbot.mouseClick(window.panel.stop_button, Qt.MouseButton.LeftButton)
+    let_go()
+    qtbot.waitUntil(lambda: not window.session.busy, timeout=30_000)
+    assert len(shares) == 1
+    assert run.trace is before
+    qtbot.waitUntil(lambda: window.panel.status.text() == "Not training", timeout=30_000)
+
+
+def test_going_on_ends_the_recording_of_a_pause(window, train, held, qtbot):
+    until_told, let_go = held
+    run = train(LONG)
+    with until_told() as shares:
+        qtbot.mouseClick(window.panel.pause_button, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(window.panel.pause_button, Qt.MouseButton.LeftButton)
+    let_go()
+    before = len(run.history)
+    qtbot.waitUntil(lambda: len(run.history) > before + 5, timeout=30_000)
+    assert len(shares) == 1
+    qtbot.waitUntil(lambda: "it/s" in window.panel.status.text(), timeout=30_000)
+    window.session.stop()
+    qtbot.waitUntil(lambda: not window.session.busy, timeout=30_000)
+
+
+@pytest.mark.parametrize("wish", ["another", "now", "stop", "removed"])
+def test_looking_elsewhere_ends_the_recording_of_a_snapshot(window, train, held, qtbot, wish):
+    until_told, let_go = held
+    run, session, recalled = train(4), window.session, []
+    qtbot.waitUntil(lambda: not session.busy, timeout=30_000)
+    session.worker.recalled.connect(lambda identity, iteration, trace: recalled.append(iteration))
+    with until_told() as shares:
+        session.cursor.look_back(1)
+    if wish == "stop":
+        qtbot.mouseClick(window.panel.stop_button, Qt.MouseButton.LeftButton)
+    else:
+        {
+            "another": window.transport.training.back,
+            "now": window.transport.training.to_now,
+            "removed": lambda: session.remove(run),
+        }[wish]()
+    let_go()
+    assert recalled == ([0] if wish == "another" else [])
+    assert len(shares) == 1 or wish == "another"
+    assert wish == "removed" or (session.cursor.position.iteration, run.past and run.past[0]) == (
+        (0, 0) if wish == "another" else (None, None)
+    )
+    qtbot.waitUntil(lambda: window.panel.status.text() == "Not training", timeout=30_000)

@@ -161,15 +161,12 @@ def test_the_table_tells_the_two_directions_apart(window, qtbot):
     train(window, qtbot, cell="lstm", network="bidirectional", task="adding")
     table = window.lags.table
     qtbot.waitUntil(lambda: table.rowCount() == 4)
-    names, shares = ([table.item(row, column).text() for row in range(4)] for column in range(2))
-    run = window.session.current
-    assert names == [f"{run.name}, forward", "", f"{run.name}, backward", ""]
-    assert shares == ["50 %", "1 %"] * 2
-    for row, way in ((0, "forward"), (2, "backward")):
-        for column, kind in ((2, "state_jacobian"), (3, "direct_weight")):
+    run, ways = window.session.current, ("forward", "backward")
+    rows = iter([table.item(row, column).text() for column in range(4)] for row in range(4))
+    for kind, word in (("state_jacobian", "gradient"), ("direct_weight", "gates alone")):
+        for way, first in zip(ways, (word, ""), strict=True):
             reach = run.reaches[f"{kind}, {way}"]
-            assert table.item(row, column).text() == lag_words(reach, reach.lag50)
-            assert table.item(row + 1, column).text() == lag_words(reach, reach.lag1)
+            assert next(rows) == [first, f"{run.name}, {way}", lag_words(reach, reach.lag50), lag_words(reach, reach.lag1)]
 
 
 def test_the_heading_says_how_deep_in_words(window, qtbot):

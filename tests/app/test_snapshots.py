@@ -335,7 +335,7 @@ def test_what_is_exported_is_what_is_shown(window, trained, qtbot, tmp_path):
     window.session.cursor.look_back_to(23)
     shows(window, run, 23, qtbot)
     there = tmp_path / "n.csv"
-    window.session.export(window.views["hidden"].plot(), tmp_path / "h.svg", {}, there)
+    window.session.export("hidden", tmp_path / "h.svg", {}, there)
     qtbot.waitUntil(lambda: not window.session.busy, timeout=20_000)
     rows = [row for row in csv.reader(there.read_text().splitlines()) if row[2] == "unit 2"]
     assert {row[0] for row in rows} == {"lstm-adding @ 23"}

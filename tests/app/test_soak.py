@@ -45,7 +45,7 @@ def lap(window, loaded, saved, drawn, qtbot, tmp_path):
         through_the_docks()
         window.set_theme("dark")
         session.show_alone()
-        session.export(window.views["hidden"].plot(), tmp_path / "figure.png", {})
+        session.export("hidden", tmp_path / "figure.png", {})
         qtbot.waitUntil(lambda: not session.busy, timeout=30_000)
         while session.runs:
             session.remove(session.runs[-1])

@@ -101,3 +101,12 @@ def first(trace, steps):
     attended = trace.attended and Attended(trace.attended.weights[:, :steps], trace.attended.first)
     over_time = cut({name: getattr(trace, name) for name in ("inputs", "outputs", "loss", "parents")})
     return replace(trace, layers=layers, attended=attended, **over_time)
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_every_axis_has_limits_for_every_kind_of_run(view, make_runs):
+    """What cannot be drawn says so in a place of its own."""
+    for runs in ([], *([run] for run in make_runs().values()), list(make_runs().values())):
+        for panel in draw(view, runs, HERE).panels:
+            assert panel.x.low < panel.x.high
+            assert panel.y.low < panel.y.high
