@@ -1,7 +1,6 @@
 """Every engine against the reference, for every cell and every way of joining: outputs, signals, gradients."""
 
 import sys
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -17,7 +16,6 @@ from rnnscope.core.training import train
 OUTPUTS, GRADIENTS = {torch.float32: 2e-6, torch.float64: 1e-12}, {torch.float32: 1e-5, torch.float64: 1e-12}
 DTYPES = pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
 EMITTED = [name for name, kind in CELLS.items() if kind.pointwise]
-FUSED = sys.modules["rnnscope.core.engines.fused"]
 OTHERS = [name for name in ENGINES if name != "reference"]
 
 
@@ -84,7 +82,7 @@ def test_checkpointed_is_exact(name, dtype, monkeypatch):
     cell = drawn(name, dtype=dtype)
     prepare(cell, dtype, wait=True)
     whole = outcome("fused", cell, 41, 3, record=False)
-    monkeypatch.setattr(FUSED, "CHUNK", 500)
+    monkeypatch.setattr(sys.modules["rnnscope.core.engines.fused"], "CHUNK", 500)
     assert_same(cell, "checkpointed", 41, 3, record=False)
     found = outcome("checkpointed", cell, 41, 3, record=False)
     for ours, theirs in zip([*found[0].values(), *found[2]], [*whole[0].values(), *whole[2]], strict=True):
@@ -105,42 +103,26 @@ def test_five_thousand_time_steps_in_chunks(name, monkeypatch):
     cell = drawn(name, units=16, dtype=torch.float64)
     prepare(cell, torch.float64, wait=True)
     assert_same(cell, "fused", 5000, 1)
-    monkeypatch.setattr(FUSED, "CHUNK", 500)
+    monkeypatch.setattr(sys.modules["rnnscope.core.engines.fused"], "CHUNK", 500)
     assert_same(cell, "fused", 41, 3)
 
 
-@pytest.fixture
-def three_threads(monkeypatch):
-    """Everything is shared out among three threads, however small, in chunks of few time steps."""
-    threads = torch.get_num_threads()
-    for name, value in (("WORTH", 1), ("PART", 1), ("CHUNK", 500), ("KEPT", 0)):
-        monkeypatch.setattr(FUSED, name, value)
-    torch.set_num_threads(3)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.mark.parametrize("engine", ["fused", "checkpointed"])
-@pytest.mark.parametrize(("steps", "batch", "units"), [(12, 19, 7), (40, 1, 9)], ids=["sequences", "units"])
 @pytest.mark.parametrize("name", EMITTED)
-def test_shared_out_among_threads_and_twice_the_same_bits(name, steps, batch, units, engine, three_threads, monkeypatch):
-    cell, threads, together = drawn(name, units=units), set(), FUSED._together
+def test_sequences_shared_out_among_threads_and_twice_the_same_bits(name, engine, monkeypatch):
+    cell, threads = drawn(name), torch.get_num_threads()
     prepare(cell, torch.float32, wait=True)
-    monkeypatch.setattr(FUSED, "_together", lambda kernel, calls: threads.add(len(calls)) or together(kernel, calls))
-    assert_same(cell, engine, steps, batch, record=engine == "fused")
-    once, again = (outcome(engine, cell, steps, batch, record=False) for _ in range(2))
+    monkeypatch.setattr(sys.modules["rnnscope.core.engines.fused"], "WORTH", 1)
+    monkeypatch.setattr(sys.modules["rnnscope.core.engines.fused"], "CHUNK", 500)
+    monkeypatch.setattr(sys.modules["rnnscope.core.engines.fused"], "KEPT", 0)
+    try:
+        torch.set_num_threads(3)
+        assert_same(cell, engine, 12, 19, record=engine == "fused")
+        once, again = outcome(engine, cell, 12, 19, record=False), outcome(engine, cell, 12, 19, record=False)
+    finally:
+        torch.set_num_threads(threads)
     for one, other in zip([*once[0].values(), *once[2]], [*again[0].values(), *again[2]], strict=True):
         assert torch.equal(one, other)
-    assert threads == {3 if batch == 1 and len(cell.weight_h) else 1}
-
-
-def test_two_at_once_that_each_need_all_threads(three_threads):
-    cell = drawn("rwa", units=9)
-    prepare(cell, torch.float32, wait=True)
-    expected = outcome("fused", cell, 200, 1)[2]
-    with ThreadPoolExecutor(4, initializer=torch.set_num_threads, initargs=(3,)) as pool:
-        for found in pool.map(lambda _: outcome("fused", cell, 200, 1)[2], range(20)):
-            assert all(torch.equal(one, other) for one, other in zip(found, expected, strict=True))
 
 
 @DTYPES

@@ -15,7 +15,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
-from threading import Barrier, Lock
 from types import ModuleType
 
 import numpy as np
@@ -30,10 +29,8 @@ from rnnscope.core.engines.kernel_cache import loaded
 from rnnscope.core.engines.reference import NORMS, Unrolled, unroll
 
 CHUNK = 2**20  # preactivations that are made at once: 4 MB, which stays in the cache
-KEPT = 2**23  # preactivations that are kept for the way back if a run has no more: 32 MB
+KEPT = 2**24  # preactivations that are kept for the way back if a run has no more: 64 MB
 WORTH = 2**11  # states at a time step, sequences times units, that a thread must have to be worth starting
-PART = 2**15  # weights by h that a thread must have if the units of a single sequence are shared out
-_gang = Lock()  # two gangs in one pool could each wait for a thread that the other one has
 _NONE = np.zeros((1, 1, 1))
 
 
@@ -127,10 +124,10 @@ class _Loop(torch.autograd.Function):
         to_lower = [blank(inputs, *inputs.shape[:2], cell.units) for _ in cell.lower]
         adjoints = shares[0].room(shares[0].steps)
         carried = [torch.zeros_like(before, memory_format=torch.contiguous_format) for before in rest[: len(adjoints)]]
-        steps, batch, parts = *inputs.shape[:2], shares[0].parts
-        back, sums = torch.zeros_like(carried[0]), inputs.new_zeros(batch * parts, len(vectors), cell.units // parts)
-        gauged, measured = ctx.needs_input_grad[1], (steps, batch * parts, 1 + len(states))
-        norms = inputs.new_empty(measured, dtype=torch.float64) if gauged else None
+        back, sums = torch.zeros_like(carried[0]), inputs.new_zeros(inputs.shape[1], len(vectors), cell.units)
+        norms = (
+            inputs.new_empty(*inputs.shape[:2], 1 + len(states), dtype=torch.float64) if ctx.needs_input_grad[1] else None
+        )
         loose = adjoints, carried, back, sums, norms
         of_states = dict(zip(plan.wanted, gradients, strict=False))
 
@@ -141,35 +138,28 @@ class _Loop(torch.autograd.Function):
         found = _each(work, list(zip(shares, made, ctx.between, strict=True)))
         to_weights = [sum(more, first) for first, *more in zip(*found, strict=True)]
         carried[0] += back
-        if norms is not None and parts > 1:
-            norms = torch.linalg.vector_norm(norms, dim=1, keepdim=True)
-        to_vectors = sums.view(batch, parts, *sums.shape[1:]).sum(0).transpose(0, 1).reshape(vectors.shape)
-        return None, norms, to_x, *to_weights, to_vectors, *carried, *to_lower
+        return None, norms, to_x, *to_weights, sums.sum(0), *carried, *to_lower
 
 
 class _Chunks:
     """The way of some sequences, first..last, there and back, by chunks of time steps: what one thread does.
 
     The preactivations of a chunk, (C, last - first, gates fed * H), are its own; other arrays are those of all sequences.
-    A single sequence with many weights goes by `parts` of its units, a thread each.
     """
 
     def __init__(self, plan, inputs, weight_x, weight_h, bias, vectors, rest, first: int, last: int, keep: bool):
         cell, steps = plan.cell, len(inputs)
         self.plan, self.inputs, self.rows = plan, inputs, (first, last)
         batch = last - first
-        self.parts = _parts(cell) if inputs.shape[1] == 1 else 1
         length = max(1, CHUNK // max(1, batch * cell.columns))
         self.steps = min(steps, max(length, math.isqrt(steps)) if plan.checkpoint else length)
         self.weight_x, self.weight_h, self.bias = weight_x.detach(), weight_h.detach().contiguous(), bias.detach()
-        self.parted = self.weight_h.view(len(weight_h) // cell.units, *2 * (self.parts, cell.units // self.parts))
-        self.there = [part.flatten(2).flatten(0, 1).t().contiguous().numpy() for part in self.parted.unbind(1)]
-        self.constants = [part.contiguous().numpy() for part in vectors.detach().chunk(self.parts, 1)]
-        self.lower = self.arrays([x.contiguous() for x in rest[len(cell.states) :]])
+        self.there = self.weight_h.t().contiguous().numpy()
+        self.given = vectors.detach().numpy(), _arrays([x.contiguous() for x in rest[len(cell.states) :]])
         keep = keep and not plan.checkpoint and steps * batch * cell.columns <= KEPT
         self.kept = blank(inputs, steps, batch, cell.columns) if keep else None
         self._gates = blank(inputs, 0 if keep else self.steps, batch, cell.columns)
-        self.row = np.empty((inputs.shape[1] * self.parts, len(weight_h) // self.parts), self.there[0].dtype)
+        self.row = np.empty((inputs.shape[1], weight_h.shape[0]), self.there.dtype)
 
     def room(self, steps: int, more: int = 0) -> list[Tensor]:
         """Room for every state at so many time steps: (steps + more, B, H) each."""
@@ -191,12 +181,11 @@ class _Chunks:
 
     def backward(self, given, states, made, between, to_x, to_lower, adjoints, carried, back, sums, norms):
         """Gradients of the weights by x and h and of the bias; those of the rest are filled in."""
-        cell = self.plan.cell
+        cell, kernel = self.plan.cell, self.plan.kernel
         to_weight_x, to_weight_h, to_bias = (torch.zeros_like(x) for x in (self.weight_x, self.weight_h, self.bias))
-        again = [part.flatten(0, 2).contiguous().numpy() for part in self.parted.transpose(0, 1).unbind(3)]
-        loose = self.arrays(adjoints), self.arrays(carried), *self.arrays([back]), sums.numpy()
-        kernel = self.plan.kernel.backward if norms is None else self.plan.kernel.gauged
-        gauge = _NONE if norms is None else norms.numpy()
+        fixed = [self.weight_h.numpy(), *self.given, _arrays(to_lower)]
+        loose = [_arrays(adjoints), _arrays(carried), back.numpy(), sums.numpy()]
+        run, gauge = (kernel.backward, _NONE) if norms is None else (kernel.gauged, norms.numpy())
         for n, (begin, end) in reversed(list(enumerate(self.spans()))):
             for name, adjoint in zip(cell.states, adjoints, strict=True):
                 part = self.of(adjoint[: end - begin], 1)
@@ -211,7 +200,7 @@ class _Chunks:
                 gates = self._gates[: end - begin] if self.plan.checkpoint else self.again(begin, end, before)
             else:
                 gates = made[begin:end]
-            self.run(kernel, gates, again, (self.arrays(to_lower), self.arrays(states), *loose, gauge, begin, place))
+            run(gates.numpy(), self.row, *fixed, _arrays(states), *loose, gauge, begin, place, self.rows[0], *self.rows)
             columns, part = gates.flatten(0, 1), self.of(self.inputs[begin:end], 1).flatten(0, 1)
             by_x, by_h = columns[:, : cell.last_x], columns[:, cell.first_h :]
             to_weight_x.addmm_(by_x.t(), part)
@@ -235,22 +224,8 @@ class _Chunks:
         """Run the cell over a chunk, from the states before it on."""
         gates = self._of_x(begin, end, self._gates[: end - begin] if self.kept is None else self.kept[begin:end])
         kernel = self.plan.kernel.traced if signals else self.plan.kernel.forward
-        place = 0 if self.plan.checkpoint else begin
-        self.run(kernel, gates, self.there, (self.arrays(states), self.arrays(signals), begin, place))
-
-    def run(self, kernel: Callable, gates: Tensor, weights: Sequence[np.ndarray], arrays: tuple) -> None:
-        """Call a kernel for these sequences, or for the parts of a single one at the same time."""
-        (first, last), units = self.rows, self.plan.cell.units // self.parts
-        gates = gates.view(*gates.shape[:2], -1, self.parts, units).numpy()
-        arrived, calls = np.zeros(1, np.int64), []
-        for part, (weight, constants) in enumerate(zip(weights, self.constants, strict=True)):
-            span = (first, first, last) if self.parts == 1 else (part, part, part + 1)
-            calls.append((gates, self.row, weight, constants, self.lower, *arrays, *span, part, arrived))
-        _together(kernel, calls)
-
-    def arrays(self, tensors: Sequence[Tensor]) -> tuple[np.ndarray, ...]:
-        """As the kernels take them: the parts of a single sequence stand where else there are sequences."""
-        return tuple(tensor.detach().unflatten(-1, (self.parts, -1)).flatten(-3, -2).numpy() for tensor in tensors)
+        arrays = (gates.numpy(), self.row, self.there, *self.given, _arrays(states), _arrays(signals))
+        kernel(*arrays, begin, 0 if self.plan.checkpoint else begin, self.rows[0], *self.rows)
 
     def again(self, begin: int, end: int, before: Tensor) -> Tensor:
         """The preactivations of a chunk, from its inputs and the hidden states before each time step, (C B, H)."""
@@ -267,6 +242,10 @@ class _Chunks:
         return gates
 
 
+def _arrays(tensors: Sequence[Tensor]) -> tuple[np.ndarray, ...]:
+    return tuple(tensor.detach().numpy() for tensor in tensors)
+
+
 def _rows(batch: int, units: int) -> list[tuple[int, int]]:
     """First and last sequence + 1 of each share: as many as torch has threads, if each is worth one."""
     shares = max(1, min(torch.get_num_threads(), batch, batch * units // WORTH))
@@ -278,30 +257,6 @@ def _each(work: Callable, shares: Sequence) -> list:
     if len(shares) == 1:
         return [work(shares[0])]
     return list(_pool(len(shares)).map(torch.no_grad()(work), shares))
-
-
-def _parts(cell: Cell) -> int:
-    """How many threads share out the units of a single sequence: as many as divide them, if each is worth it."""
-    most = min(torch.get_num_threads(), cell.weight_h.numel() // PART)
-    return next((parts for parts in range(most, 1, -1) if cell.units % parts == 0), 1)
-
-
-def _together(kernel: Callable, calls: Sequence[tuple]) -> None:
-    """Call a kernel for all parts, each in a thread of its own. They wait for one another: all must run, or none."""
-    if len(calls) == 1:
-        return kernel(*calls[0])
-    ready = Barrier(len(calls))
-
-    def call(arguments: tuple) -> None:
-        ready.wait()
-        kernel(*arguments)
-
-    with _gang:
-        try:
-            list(_pool(len(calls)).map(call, calls))
-        except RuntimeError:
-            ready.abort()
-            raise
 
 
 @cache

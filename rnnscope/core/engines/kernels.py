@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import os
-
 from rnnscope.core.cells.cell import Cell
 from rnnscope.core.engines.emitting import backward_lines, coordinate_lines, forward_lines, signals_of
 from rnnscope.core.engines.numerics import DOUBLE, SINGLE
-
-LOOKS = 2000  # at the other parts, tens of microseconds: longer than a time step of any part that has a core
-YIELDING = "sched_yield" if os.name == "posix" else "SwitchToThread"  # by which the system lets another thread run
 
 HEAD = '''"""Emitted by rnnscope from the update of the {name}; not to be edited."""
 
 import math
 
 import numpy as np
-from numba import njit, types
+from numba import njit
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
-from numba.extending import intrinsic
 
 
 class Apart(CompilerBase):
@@ -44,52 +38,23 @@ def squared(values):
     for k in range(len(values)):
         total += np.float64(values[k]) * np.float64(values[k])
     return total
-
-
-@intrinsic
-def added(typing, counter, more):
-    """What the first entry of `counter` was before `more` was added, with no other thread in between."""
-
-    def generate(context, builder, signature, arguments):
-        place = context.make_array(signature.args[0])(context, builder, arguments[0]).data
-        return builder.atomic_rmw("add", place, arguments[1], "seq_cst")
-
-    return types.int64(counter, types.int64), generate
-
-
-yield_core = types.ExternalFunction("{yielding}", types.int32())
-
-
-@njit(nogil=True)
-def meet(arrived, parts):
-    """Wait for the other parts. They run at the same time: for a while this only looks, then it offers its core."""
-    goal = (added(arrived, 1) // parts + 1) * parts
-    looks = 0
-    while added(arrived, 0) < goal:
-        looks += 1
-        if looks > {looks}:
-            yield_core()
 '''
 
 FORWARD = '''
 @njit(**KERNEL)
-def {name}(
-    gates, row, weight, constants, lower, states, signals, begin, place, offset, first, last, part, arrived
-):
+def {name}(gates, row, weight, constants, lower, states, signals, begin, place, offset, first, last):
     """States after each time step of the chunk from `begin` on, for sequences first..last: states[place] is given.
 
-    `gates`, (C, B, gates, parts, units of a part), holds what the inputs and the biases give, and gets what the states
-    before give on top of it; its rows are those from `offset` on, which is `first`; but knowing that, LLVM would
-    compare blocks of sequences where rows do not overlap, and run the slow loop. The units of a single sequence can be
-    parted among threads, which meet at each time step: its parts stand where else there are sequences.
+    `gates` holds what the inputs and the biases give, and gets what the states before give on top of it; its rows are
+    those from `offset` on, which is `first`; but knowing that, LLVM would compare blocks of sequences where rows do
+    not overlap, and run the slow loop.
     """
-    steps, units, parts = gates.shape[0], states[0].shape[2], gates.shape[3]
+    steps, units = gates.shape[0], states[0].shape[2]
     for t in range(steps):
         at, now = place + t, begin + t
         if row.shape[1]:
-            if len(row) == parts:
-                meet(arrived, parts)
-                np.dot(states[0][at].reshape(-1), weight, row[first])
+            if last - first == 1:
+                np.dot(states[0][at, first], weight, row[first])
             else:
                 np.dot(states[0][at, first:last], weight, row[first:last])
         for b in range(first, last):
@@ -101,7 +66,7 @@ BACKWARD = '''
 @njit(**KERNEL)
 def {name}(
     gates, row, weight, constants, lower, to_lower, states, adjoints, carried, back, sums, gauge,
-    begin, place, offset, first, last, part, arrived,
+    begin, place, offset, first, last,
 ):
     """Adjoints of all preactivations of the chunk from `begin` on, in place of them, for sequences first..last.
 
@@ -109,7 +74,7 @@ def {name}(
     gates that nothing feeds are added to `sums[first]`. `gauge` gets the norms over units of the adjoints of the states
     after each time step: of the whole in coordinates, then of each part.
     """
-    steps, units, parts = gates.shape[0], states[0].shape[2], gates.shape[3]
+    steps, units = gates.shape[0], states[0].shape[2]
     adjoint = np.empty(({rows}, units), F)
     for t in range(steps - 1, -1, -1):
         at, now = place + t, begin + t
@@ -117,10 +82,8 @@ def {name}(
             for k in range(units):
 {body}
 {after}        if row.shape[1]:
-            if len(row) == parts:
-                meet(arrived, parts)
-                np.dot(row.reshape(-1), weight, back[first])
-                meet(arrived, parts)
+            if last - first == 1:
+                np.dot(row[first], weight, back[first])
             else:
                 np.dot(row[first:last], weight, back[first:last])
 '''
@@ -130,15 +93,14 @@ WARM = '''
 def warm():
     """Call all kernels on next to nothing."""
     gates, row, there, again, constants, back, sums = (np.zeros(shape, F) for shape in {shapes})
-    place = 0, 0, 0, 0, 1, 0, np.zeros(1, np.int64)
     lower, to_lower, states, adjoints, carried, signals = (
         tuple(np.zeros(shape, F) for _ in range(count)) for count, shape in {counts}
     )
     for kernel in forward, traced:
-        kernel(gates, row, there, constants, lower, states, signals, *place)
+        kernel(gates, row, there, constants, lower, states, signals, 0, 0, 0, 0, 1)
     for kernel in backward, gauged:
         arrays = gates, row, again, constants, lower, to_lower, states, adjoints, carried, back, sums
-        kernel(*arrays, np.zeros((1, 1, {norms})), *place)
+        kernel(*arrays, np.zeros((1, 1, {norms})), 0, 0, 0, 0, 1)
 '''
 
 
@@ -146,7 +108,7 @@ def source_of(cell: Cell, dtype: str) -> str:
     """Python source of the kernels of a cell in "float32" or "float64". Raises Unemittable."""
     helpers = (SINGLE if dtype == "float32" else DOUBLE).replace("\ndef ", '\n@njit(inline="always", **OPTIONS)\ndef ')
     return (
-        HEAD.format(name=cell.name, dtype=dtype, signals=signals_of(cell), yielding=YIELDING, looks=LOOKS)
+        HEAD.format(name=cell.name, dtype=dtype, signals=signals_of(cell))
         + helpers
         + FORWARD.format(name="forward", body=_forward(cell, traced=False))
         + FORWARD.format(name="traced", body=_forward(cell, traced=True))
@@ -161,7 +123,7 @@ def _warm(cell: Cell) -> str:
     sources, states = list(cell.gates.values()), len(cell.states)
     fed, h, constant = len(sources) - sources.count(""), sum("h" in source for source in sources), sources.count("")
     below, written = len(cell.lower), len(signals_of(cell))
-    shapes = [(1, 1, fed, 1, 1), (1, h), (1, h), (h, 1), (constant, 1), (1, 1), (1, constant, 1)]
+    shapes = [(1, 1, fed), (1, h), (1, h), (h, 1), (constant, 1), (1, 1), (1, constant, 1)]
     one, counts = (1, 1, 1), [below, below, states, states, states, written]
     each = list(zip(counts, [one, one, (2, 1, 1), one, (1, 1), one], strict=True))
     return WARM.format(shapes=shapes, counts=each, norms=1 + states)
@@ -172,9 +134,9 @@ def _forward(cell: Cell, traced: bool) -> str:
     loads, stores = [], []
     for n, column, of_h in _columns(cell):
         seen = "" if of_h is None else f" + row[b, {of_h} * units + k]"
-        loads.append(f"z{n} = gates[t, b - offset, {column}, part, k]{seen}")
+        loads.append(f"z{n} = gates[t, b - offset, {column} * units + k]{seen}")
         if seen:
-            stores.append(f"gates[t, b - offset, {column}, part, k] = z{n}")
+            stores.append(f"gates[t, b - offset, {column} * units + k] = z{n}")
     stores += [f"states[{n}][at + 1, b, k] = {result}" for n, result in enumerate(emitted.results[:count])]
     stores += [f"signals[{n}][now, b, k] = {result}" for n, result in enumerate(emitted.results[count:])]
     return _indented(loads + _given(cell) + emitted.lines + stores)
@@ -182,13 +144,13 @@ def _forward(cell: Cell, traced: bool) -> str:
 
 def _backward(cell: Cell) -> list[str]:
     emitted, fed, count = backward_lines(cell), list(_columns(cell)), len(cell.gates)
-    loads = [f"z{n} = gates[t, b - offset, {column}, part, k]" for n, column, _ in fed] + _given(cell)
+    loads = [f"z{n} = gates[t, b - offset, {column} * units + k]" for n, column, _ in fed] + _given(cell)
     for n in range(len(cell.states)):
         seen = " + back[b, k]" if n == 0 else ""
         loads.append(f"a{n} = adjoints[{n}][t, b, k] + carried[{n}][b, k]{seen}")
     stores = []
     for n, column, of_h in fed:
-        stores.append(f"gates[t, b - offset, {column}, part, k] = {emitted.results[n]}")
+        stores.append(f"gates[t, b - offset, {column} * units + k] = {emitted.results[n]}")
         if of_h is not None:
             stores.append(f"row[b, {of_h} * units + k] = {emitted.results[n]}")
     constant = [n for n, source in enumerate(cell.gates.values()) if not source]
