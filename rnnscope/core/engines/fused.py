@@ -186,10 +186,14 @@ class _Chunks:
         fixed = [self.weight_h.numpy(), *self.given, _arrays(to_lower)]
         loose = [_arrays(adjoints), _arrays(carried), back.numpy(), sums.numpy()]
         run, gauge = (kernel.backward, _NONE) if norms is None else (kernel.gauged, norms.numpy())
+        from_outside = [(self.of(adjoint, 1), given.get(name)) for name, adjoint in zip(cell.states, adjoints, strict=True)]
+        for adjoint, gradient in from_outside:
+            if gradient is None:
+                adjoint.zero_()
         for n, (begin, end) in reversed(list(enumerate(self.spans()))):
-            for name, adjoint in zip(cell.states, adjoints, strict=True):
-                part = self.of(adjoint[: end - begin], 1)
-                part.zero_() if given.get(name) is None else part.copy_(self.of(given[name][begin:end], 1))
+            for adjoint, gradient in from_outside:
+                if gradient is not None:
+                    adjoint[: end - begin].copy_(self.of(gradient[begin:end], 1))
             if self.plan.checkpoint:
                 for state, before in zip(states, between[n], strict=True):
                     self.of(state[0]).copy_(before)
