@@ -81,4 +81,6 @@ class Ongoing:
     paused: bool = False
     next_frame: float = 0.0
     next_trace: float = 0.0
+    spent: float = 0.0  # seconds of iterations, since `started`
     rate: float = 0.0
+    alone: float = 0.0

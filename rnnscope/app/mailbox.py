@@ -21,6 +21,7 @@ class Frame:
     loss: np.ndarray
     gradient_norm: np.ndarray
     rate: float  # iterations a second
+    alone: float  # the same by the time of the iterations alone, without what is recorded and told for the window
     device: str
     trace: Trace | None = None
     snapshots: tuple[int, ...] = ()
@@ -48,6 +49,7 @@ class Mailbox:
                     np.concatenate([old.loss, frame.loss]),
                     np.concatenate([old.gradient_norm, frame.gradient_norm]),
                     frame.rate,
+                    frame.alone,
                     frame.device,
                     frame.trace or old.trace,
                     frame.snapshots,

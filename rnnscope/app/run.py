@@ -33,7 +33,7 @@ class Run(QObject):
         self.growth: Mapping[int, Mapping[str, Reach]] = {}  # iteration -> what was measured there
         self.wanted: int | None = None  # the snapshot that is to be shown; None for now
         self.past: tuple[int, Trace] | None = None  # the snapshot that is shown, and its trace
-        self.rate, self.device = 0.0, ""
+        self.rate, self.alone, self.device = 0.0, 0.0, ""
         self.shown = True
         self.unsaved = False
 
@@ -58,7 +58,7 @@ class Run(QObject):
         self.history = self.history.extended(frame.loss, frame.gradient_norm)
         self.trace = frame.trace or self.trace
         self.snapshots = frame.snapshots
-        self.rate, self.device = frame.rate, frame.device
+        self.rate, self.alone, self.device = frame.rate, frame.alone, frame.device
         self.unsaved = True
         self.changed.emit()
 

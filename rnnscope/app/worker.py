@@ -315,13 +315,14 @@ class Worker(QThread):
         self._begin(run)
 
     def _iterate(self) -> None:
-        training = self._training
+        training, began = self._training, time.perf_counter()
         update = next(training.updates, None)
         if update is None:
             self._end("finished")
             return
         training.pending.append((update.loss, update.gradient_norm))
         now = time.perf_counter()
+        training.spent += now - began
         if now >= training.next_frame and self.mailbox.wants:
             self._publish(training, now)
 
@@ -329,18 +330,19 @@ class Worker(QThread):
         """Hand over what is new. A trace is made as often as TRACE_SHARE of the time allows; and anyway, and however long
         that takes, if `gone` tells when it is no longer waited for.
         """
-        held = self._held[training.run]
+        held, began = self._held[training.run], time.perf_counter()
         loss, norm = _scalars(training.pending)
+        training.spent += time.perf_counter() - began  # a GPU is waited for here
         held.model.history = held.model.history.extended(loss, norm)
         if loss.size:
-            rate = loss.size / (now - training.started)
-            training.rate = 0.8 * training.rate + 0.2 * rate if training.rate else rate
-        training.pending, training.started = [], now
+            training.rate = _smoothed(training.rate, loss.size / (now - training.started))
+            training.alone = _smoothed(training.alone, loss.size / training.spent)
+        training.pending, training.started, training.spent = [], now, 0.0
         trace = None
         if gone or now >= training.next_trace:
             trace = self._next_trace(training, held, gone)
         device, snapshots = f"{held.model.device} · {held.model.network.engine}", held.model.snapshots.iterations
-        self.mailbox.put(Frame(training.run, loss, norm, training.rate, device, trace, snapshots))
+        self.mailbox.put(Frame(training.run, loss, norm, training.rate, training.alone, device, trace, snapshots))
         training.next_frame = now + LEAST_PERIOD
 
     def _next_trace(self, training: Ongoing, held: Held, gone: Callable[[], bool] | None) -> Trace | None:
@@ -512,6 +514,10 @@ class Worker(QThread):
             self._end("stopped")
         self._held.pop(run, None)
         self._past.forget(run)
+
+
+def _smoothed(before: float, now: float) -> float:
+    return 0.8 * before + 0.2 * now if before else now
 
 
 def _scalars(pending: list) -> tuple[np.ndarray, np.ndarray]:

@@ -10,7 +10,7 @@ from rnnscope.app.mailbox import Frame, Mailbox
 
 
 def _frame(values, trace=None, run=1):
-    return Frame(run, np.array(values, np.float32), np.array(values, np.float32) * 2, 1.0, "cpu", trace)
+    return Frame(run, np.array(values, np.float32), np.array(values, np.float32) * 2, 1.0, 2.0, "cpu", trace)
 
 
 def test_scalars_accumulate_and_the_newest_trace_wins():

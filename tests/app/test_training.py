@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +11,7 @@ from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QWheelEvent
 from PySide6.QtWidgets import QApplication, QMessageBox, QWidget
 
+from rnnscope.app import worker
 from rnnscope.app.jobs import Held
 from rnnscope.core.formats import load, save
 from rnnscope.core.memory import portions
@@ -69,6 +72,21 @@ def test_ten_iterations_live(window, form, qtbot):
     assert window.views["loss"].canvas.plot.panels is not None
     qtbot.waitUntil(lambda: len(next(window.views["loss"].canvas.plot.panels).marks) == 1)
     assert not window.panel.stop_button.isEnabled()
+
+
+def test_what_the_window_costs_the_training_is_measured_and_told(window, form, qtbot, monkeypatch):
+    monkeypatch.setattr(worker, "TRACE_SHARE", 0.5)  # a trace takes half of the time
+    trace = Held.trace
+    monkeypatch.setattr(Held, "trace", lambda held, between: (time.sleep(0.1), trace(held, between))[1])
+    form(iterations=100_000)
+    press(qtbot, window.panel.train_button)
+    qtbot.waitUntil(lambda: bool(window.session.runs) and len(window.session.runs[0].history) > 0, timeout=30_000)
+    run = window.session.runs[0]
+    qtbot.waitUntil(lambda: 0.3 < run.rate / run.alone < 0.8, timeout=30_000)
+    assert window.panel.status.text().endswith(f"{run.rate:.0f} it/s ({run.rate / run.alone:.0%})")
+    assert f"{run.rate:.0f} with the window; {run.alone:.0f} by" in window.panel.status.toolTip()
+    press(qtbot, window.panel.stop_button)
+    idle(window, qtbot)
 
 
 def test_pause_holds_go_on_continues_and_stop_keeps_what_was_learned(window, form, qtbot):
