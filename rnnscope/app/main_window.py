@@ -77,7 +77,7 @@ class MainWindow(QMainWindow):
         self.heading.setObjectName("faint")
         self.heading.setMinimumWidth(480)
         self.heading.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        self.heading.setContentsMargins(8, 0, 16, 0)
+        self.heading.setContentsMargins(8, 4, 16, 0)  # level with the words of the menu
         self.menuBar().setCornerWidget(self.heading)
         self._make_menus()
         session.told.connect(self.messages.tell)

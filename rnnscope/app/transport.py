@@ -187,4 +187,4 @@ class Transport(QWidget):
             widget.setValue(value)
             widget.blockSignals(False)
         self.layer.setCurrentText(position.layer)
-        self.where.setText(f"t = {position.time_step} / {self.cursor.time_steps}")
+        self.where.setText(f"t = {position.time_step:,} / {self.cursor.time_steps:,}")

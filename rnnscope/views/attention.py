@@ -41,7 +41,7 @@ def _weights(subject: Subject, position: Position) -> np.ndarray | None:
 
 def _panel(subject: Subject, weights: np.ndarray | None, position: Position, x: Axis, limit: float) -> Panel:
     t = min(position.time_step, int(subject.trace.lengths[position.sequence]))
-    title = f"weight of the {'sequence' if subject.trace.attended else 'past'} at t = {t}"
+    title = f"weight of the {'sequence' if subject.trace.attended else 'past'} at t = {t:,}"
     y = Axis("value", "", 0, limit)
     if weights is None:
         return Panel(title, x, y, (), "", subject.name, empty=NO_GATES)

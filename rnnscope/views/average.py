@@ -41,4 +41,4 @@ def _retention(subject: Subject, position: Position, x: Axis) -> Panel:
     left = left_of_past(trace, now - 1, position.sequence)
     curves = np.stack([left.mean(1), left[:, unit]])
     mark = Lines(time_steps(trace), curves, ("mean over units", f"unit {unit}"), (subject.style, Style("faint")))
-    return Panel(f"left of each moment at t = {now}", x, Axis("value", "", 0, 1), (mark,), "D_t / D_T", subject.name)
+    return Panel(f"left of each moment at t = {now:,}", x, Axis("value", "", 0, 1), (mark,), "D_t / D_T", subject.name)

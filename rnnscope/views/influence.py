@@ -38,7 +38,7 @@ def _panel(subject: Subject, position: Position, x: Axis, y: Axis) -> Panel:
     mark = Lines(x_of, _curve(taken.values[: len(x_of)])[None], ("|dy/dx|",), (subject.style,))
     shares = taken.values / max(taken.values.max(), np.finfo(np.float32).tiny)
     picture = picture_of(subject, shares, taken.time_step)
-    return Panel(f"influence on {which}, t = {taken.time_step}", x, y, (mark,), "", subject.name, picture)
+    return Panel(f"influence on {which}, t = {taken.time_step:,}", x, y, (mark,), "", subject.name, picture)
 
 
 def _fits(subject: Subject, position: Position) -> bool:
