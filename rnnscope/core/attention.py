@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from rnnscope.core.trace import Trace
@@ -76,21 +78,26 @@ def spread_of_past(trace: Trace, sequence: int) -> np.ndarray | None:
     chosen = -written * logs[1][order] - kept * np.maximum(logs[0][order], -1e4)  # 0 ln 0 is 0
     kept[0], chosen[0] = 0, 0  # before the first moment there is nothing
     spread = np.full((2, *trace.signals["newest_weight"][:, sequence].shape), np.nan)
-    spread[:, : len(kept)] = _recurrence(kept, np.stack([kept, chosen]))[:, order]
+    spread[:, : len(kept)] = _recurrence(kept, kept, chosen)[:, order]
     return spread
 
 
-def _recurrence(kept: np.ndarray, added: np.ndarray) -> np.ndarray:
-    """y_t = kept_t y_(t-1) + added_t from y = 0 on, at all time steps at once: (T, ...) and (N, T, ...) to (N, T, ...).
+def _recurrence(kept: np.ndarray, *added: np.ndarray) -> np.ndarray:
+    """y_t = kept_t y_(t-1) + added_t from y = 0 on, for each that is added: (T, ...) each to (N, T, ...).
 
-    In log2 T rounds, each of which joins the spans of the round before (Hillis and Steele 1986).
+    In as many spans as they have time steps: within all spans at once, then from span to span (Blelloch 1990).
     """
-    y, apart = added.copy(), 1
-    while apart < len(kept):
-        y[:, apart:] += kept[apart:] * y[:, :-apart]
-        kept = np.concatenate([kept[:apart], kept[apart:] * kept[:-apart]])
-        apart *= 2
-    return y
+    steps, side = len(kept), math.isqrt(len(kept) - 1) + 1
+    spans = np.zeros((1 + len(added), side * side, *kept.shape[1:]))
+    for span, values in zip(spans, (kept, *added), strict=True):
+        span[:steps] = values
+    through, y = np.split(spans.reshape(len(spans), side, side, *kept.shape[1:]), [1])
+    for n in range(1, side):
+        y[:, :, n] += through[:, :, n] * y[:, :, n - 1]
+        through[:, :, n] *= through[:, :, n - 1]  # since the span began
+    for span in range(1, side):
+        y[:, span] += through[:, span] * y[:, span - 1, -1:]
+    return spans[1:, :steps]
 
 
 def _subtree(parents: np.ndarray, root: int) -> tuple[np.ndarray, np.ndarray]:
