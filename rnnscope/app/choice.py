@@ -6,6 +6,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QComboBox, QStyle, QStyleOptionComboBox, QStylePainter
 
 MARGIN = 4  # pixels between the words and the arrow
+AROUND = 36 + MARGIN  # pixels of frame and arrow; asking QWidget.style() would leave a wrapper at each change of theme
 
 
 class ChoiceBox(QComboBox):
@@ -21,11 +22,7 @@ class ChoiceBox(QComboBox):
 
     def words_in_sight(self) -> str:
         """The chosen name, or as much of it as finds room."""
-        option = QStyleOptionComboBox()
-        self.initStyleOption(option)
-        field = QStyle.SubControl.SC_ComboBoxEditField
-        room = self.style().subControlRect(QStyle.ComplexControl.CC_ComboBox, option, field, self).width() - MARGIN
-        return self.fontMetrics().elidedText(self.currentText(), Qt.TextElideMode.ElideRight, room)
+        return self.fontMetrics().elidedText(self.currentText(), Qt.TextElideMode.ElideRight, self.width() - AROUND)
 
     def showPopup(self) -> None:
         """Open the list."""
