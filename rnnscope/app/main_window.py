@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 LAYOUT_VERSION = 3
 LEAST_HEIGHT = 300  # pixels of the docks that are in sight
-HEIGHTS = {"input": 0.11, "hidden": 0.16, "gates": 0.27, "attention": 0.11, "gradient": 0.11}  # shares of the scope
+HEIGHTS = {"input": 0.1, "hidden": 0.13, "gates": 0.34, "attention": 0.1, "gradient": 0.1}  # shares of the scope
 IN_FRONT = frozenset({"tree", "directions", "phases"})  # of what comes by itself, what is looked at first
 WIDTHS = {"loss": 0.25, "reach": 0.33}
 
