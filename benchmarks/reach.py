@@ -18,6 +18,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import torch
+from bounded import Bounds
 from resident import resident
 
 from rnnscope.core.configuration import Configuration
@@ -30,9 +31,7 @@ from rnnscope.core.settings import make
 UNITS = 64
 STEPS, QUICK = (1_000, 10_000, 100_000), (1_000, 10_000)
 RUNS = [(which, cell) for which in ("state_jacobian", "direct_weight", "connectivity") for cell in ("lstm", "rwa")]
-TOLERANCE = 1.6  # times as long as the time steps say
 LIMIT = 100  # MB beyond what was there before; all states of the RWA alone would be 102 MB at 100,000 time steps
-PATIENCE = 1.0  # seconds between two calls of `between`
 TRIES = 3
 
 
@@ -79,7 +78,7 @@ def main() -> int:
         which, cell, steps = chosen.child
         print(json.dumps(child(which, cell, int(steps))))
         return 0
-    beyond = False
+    bounds = Bounds(LIMIT)
     print("| measure | cell | time steps |  s | µs/step | x linear | MB | longest wait, s |")
     print("| --- | --- | --: | --: | --: | --: | --: | --: |")
     for which, cell in RUNS:
@@ -88,14 +87,10 @@ def main() -> int:
             found = measured(which, cell, steps)
             each = found["seconds"] / steps
             growth = each / before if before else 1.0
-            marks = [growth > TOLERANCE, found["bytes"] > LIMIT * 1e6, found["wait"] > PATIENCE]
-            values = [f"{growth:.2f}", f"{found['bytes'] / 1e6:.0f}", f"{found['wait']:.3f}"]
-            shown = [f"**{value}**" if mark else value for value, mark in zip(values, marks, strict=True)]
-            row = [which, cell, f"{steps:,}", f"{found['seconds']:.3f}", f"{each * 1e6:.1f}", *shown]
-            print(f"| {' | '.join(row)} |", flush=True)
-            beyond, before = beyond or any(marks), each
-    print(f"\nLimits: {TOLERANCE} x linear, {LIMIT} MB, {PATIENCE:g} s; **beyond**: {'yes' if beyond else 'none'}")
-    return int(beyond)
+            words = which, cell, f"{steps:,}", f"{found['seconds']:.3f}", f"{each * 1e6:.1f}"
+            bounds.row(*words, growth=growth, found=found)
+            before = each
+    return bounds.status()
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@
 
 One sequence, every signal and gradient norm, float32, compiled kernels, each row in a process of its own. Beside the time
 of a recording stands that of what is read for a picture: a signal of the sequence, and one unit of it. Exit status 1 if
-time grows faster than the time steps by more than TOLERANCE, if memory is beyond LIMIT, or if a cancel waits longer than
+time grows faster than the time steps by more than bounded.TOLERANCE, if memory is beyond LIMIT, or if a cancel waits longer than
 PATIENCE.
 """
 
@@ -21,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from bounded import Bounds
 from resident import resident
 
 from rnnscope.core.configuration import Configuration
@@ -33,9 +34,7 @@ from rnnscope.core.store import Files
 UNITS = 256
 STEPS, QUICK = (1_000, 10_000, 100_000), (1_000, 10_000)
 CELLS = ("lstm", "rwa")
-TOLERANCE = 1.6  # times as long as the time steps say
 LIMIT = 500  # MB beyond what was there before; the signals of the RWA alone are 1,536 MB at 100,000 time steps
-PATIENCE = 1.0  # seconds between two calls of `between`
 
 
 def measured(cell: str, units: int, steps: int, threads: int) -> dict[str, float]:
@@ -92,7 +91,7 @@ def main() -> int:
         cell, *numbers = chosen.child
         print(json.dumps(child(cell, *map(int, numbers))))
         return 0
-    beyond = False
+    bounds = Bounds(LIMIT)
     head = ["cell", "units", "time steps", "signals, MB", "in", "s", "µs/step", "x linear", "MB", "longest wait, s"]
     head += ["a signal, ms", "a unit, ms"]
     print(f"| {' | '.join(head)} |\n| --- | --: | --: | --: | --- |{' --: |' * 7}")
@@ -102,23 +101,12 @@ def main() -> int:
             found = measured(cell, chosen.units, steps, chosen.threads)
             each = found["seconds"] / steps
             growth = each / before if before else 1.0
-            marks = [growth > TOLERANCE, found["bytes"] > LIMIT * 1e6, found["wait"] > PATIENCE]
-            values = [f"{growth:.2f}", f"{found['bytes'] / 1e6:.0f}", f"{found['wait']:.3f}"]
-            shown = [f"**{value}**" if mark else value for value, mark in zip(values, marks, strict=True)]
-            place = "files" if found["files"] else "memory"
-            row = [
-                cell,
-                f"{chosen.units}",
-                f"{steps:,}",
-                f"{found['signals'] / 1e6:,.0f}",
-                place,
-                f"{found['seconds']:.2f}",
-            ]
-            row += [f"{each * 1e6:.0f}", *shown, f"{found['sequence'] * 1e3:.1f}", f"{found['unit'] * 1e3:.1f}"]
-            print(f"| {' | '.join(row)} |", flush=True)
-            beyond, before = beyond or any(marks), each
-    print(f"\nLimits: {TOLERANCE} x linear, {LIMIT} MB, {PATIENCE:g} s; **beyond**: {'yes' if beyond else 'none'}")
-    return int(beyond)
+            place, size = "files" if found["files"] else "memory", f"{found['signals'] / 1e6:,.0f}"
+            words = cell, f"{chosen.units}", f"{steps:,}", size, place, f"{found['seconds']:.2f}", f"{each * 1e6:.0f}"
+            more = f"{found['sequence'] * 1e3:.1f}", f"{found['unit'] * 1e3:.1f}"
+            bounds.row(*words, growth=growth, found=found, more=more)
+            before = each
+    return bounds.status()
 
 
 if __name__ == "__main__":

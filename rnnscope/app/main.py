@@ -100,6 +100,7 @@ def later(window, files: Sequence[Path | str], models: dict[str, Any], samples: 
             furnish(window)
 
     def begin():
+        """Give the session what it opens with."""
         if window.session is None:  # the import failed, and stderr has the reason
             QCoreApplication.exit(1)
             return
