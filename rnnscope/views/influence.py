@@ -23,7 +23,7 @@ def influence(subjects: Sequence[Subject], position: Position) -> Plot:
     shown = [subject for subject in subjects if subject.trace is not None]
     taken = [subject.influence for subject in shown if _fits(subject, position)]
     low, high = decades([_curve(one.values) for one in taken])
-    x, y = time_axis((subject.trace for subject in shown), position.sequence), Axis("value", "", low, high, log=True)
+    x, y = time_axis((subject.trace for subject in shown), position.sequence), Axis("value", "|dy/dx|", low, high, log=True)
     heads = tuple((subject.name, subject.style) for subject in shown)
     return Plot("Influence of each input", (tuple(_panel(one, position, x, y) for one in shown),), heads)
 
