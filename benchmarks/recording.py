@@ -4,8 +4,8 @@
 
 One sequence, every signal and gradient norm, float32, compiled kernels, each row in a process of its own. Beside the time
 of a recording stands that of what is read for a picture: a signal of the sequence, and one unit of it. Exit status 1 if
-time grows faster than the time steps by more than bounded.TOLERANCE, if memory is beyond LIMIT, or if a cancel waits longer than
-PATIENCE.
+time grows faster than the time steps by more than bounded.TOLERANCE, if memory is beyond LIMIT, or if a cancel waits longer
+than PATIENCE.
 """
 
 from __future__ import annotations
