@@ -14,6 +14,7 @@ from torch import Tensor
 
 IDLE = 2**31  # bytes that are kept while nobody uses them
 LARGE = 2**20  # bytes from which on it pays
+LINE = 64  # bytes of a cache line
 _idle: list[np.ndarray] = []  # the longest unused first
 _returned: deque[np.ndarray] = deque()  # not sorted in yet: an array may go at any moment, also within `blank`
 _lock = Lock()
@@ -23,8 +24,8 @@ _places = count()
 def blank(like: Tensor, *shape: int) -> Tensor:
     """An uninitialised tensor of this shape, with the precision of `like`; its memory comes back when it is gone.
 
-    Each large one begins at a place of its own within a page, so that entries of equal index do not fight for the same
-    cache lines. Its memory is asked for by way of numpy, which takes large pages.
+    Each large one begins with a cache line, as those of torch do, at a place of its own within a page, so that entries of
+    equal index do not fight for the same lines. Its memory is asked for by way of numpy, which takes large pages.
     """
     dtype = np.dtype(str(like.dtype).removeprefix("torch."))
     size = math.prod(shape) * dtype.itemsize
@@ -35,7 +36,8 @@ def blank(like: Tensor, *shape: int) -> Tensor:
         _tidy()
         found = next((n for n in reversed(range(len(_idle))) if _idle[n].nbytes == whole), None)
         memory = np.empty(whole, np.uint8) if found is None else _idle.pop(found)
-    array = np.ndarray(shape, dtype, memory, 320 * next(_places) % 4096)
+    place = -memory.ctypes.data % LINE + 5 * LINE * next(_places) % 4096
+    array = np.ndarray(shape, dtype, memory, place)
     weakref.finalize(array, _give_back, memory)
     return torch.from_numpy(array)
 

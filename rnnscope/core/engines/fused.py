@@ -122,14 +122,16 @@ class _Loop(torch.autograd.Function):
         states = shares[0].room(shares[0].steps, 1) if plan.checkpoint else saved
         to_x = torch.empty_like(inputs) if ctx.needs_input_grad[2] else None
         to_lower = [blank(inputs, *inputs.shape[:2], cell.units) for _ in cell.lower]
-        adjoints = shares[0].room(shares[0].steps)
+        of_states = {name: given for name, given in zip(plan.wanted, gradients, strict=False) if given is not None}
+        nothing = torch.zeros_like(states[0][:1])
+        room = shares[0].steps, *nothing.shape[1:]
+        adjoints = [blank(inputs, *room) if name in of_states else nothing for name in cell.states]
         carried = [torch.zeros_like(before, memory_format=torch.contiguous_format) for before in rest[: len(adjoints)]]
         back, sums = torch.zeros_like(carried[0]), inputs.new_zeros(inputs.shape[1], len(vectors), cell.units)
         norms = (
             inputs.new_empty(*inputs.shape[:2], 1 + len(states), dtype=torch.float64) if ctx.needs_input_grad[1] else None
         )
         loose = adjoints, carried, back, sums, norms
-        of_states = dict(zip(plan.wanted, gradients, strict=False))
 
         def work(share: tuple) -> tuple[Tensor, ...]:
             chunks, kept, between = share
@@ -159,7 +161,7 @@ class _Chunks:
         keep = keep and not plan.checkpoint and steps * batch * cell.columns <= KEPT
         self.kept = blank(inputs, steps, batch, cell.columns) if keep else None
         self._gates = blank(inputs, 0 if keep else self.steps, batch, cell.columns)
-        self.row = np.empty((inputs.shape[1], weight_h.shape[0]), self.there.dtype)
+        self.row = inputs.new_empty(inputs.shape[1], weight_h.shape[0]).numpy()
 
     def room(self, steps: int, more: int = 0) -> list[Tensor]:
         """Room for every state at so many time steps: (steps + more, B, H) each."""
@@ -186,14 +188,10 @@ class _Chunks:
         fixed = [self.weight_h.numpy(), *self.given, _arrays(to_lower)]
         loose = [_arrays(adjoints), _arrays(carried), back.numpy(), sums.numpy()]
         run, gauge = (kernel.backward, _NONE) if norms is None else (kernel.gauged, norms.numpy())
-        from_outside = [(self.of(adjoint, 1), given.get(name)) for name, adjoint in zip(cell.states, adjoints, strict=True)]
-        for adjoint, gradient in from_outside:
-            if gradient is None:
-                adjoint.zero_()
+        from_outside = [(adjoint, given[name]) for name, adjoint in zip(cell.states, adjoints, strict=True) if name in given]
         for n, (begin, end) in reversed(list(enumerate(self.spans()))):
             for adjoint, gradient in from_outside:
-                if gradient is not None:
-                    adjoint[: end - begin].copy_(self.of(gradient[begin:end], 1))
+                self.of(adjoint, 1)[: end - begin].copy_(self.of(gradient[begin:end], 1))
             if self.plan.checkpoint:
                 for state, before in zip(states, between[n], strict=True):
                     self.of(state[0]).copy_(before)

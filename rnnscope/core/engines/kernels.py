@@ -70,7 +70,7 @@ def {name}(
 ):
     """Adjoints of all preactivations of the chunk from `begin` on, in place of them, for sequences first..last.
 
-    `adjoints` are those of the outputs; `carried` and `back` hold what the chunk hands to the one before it. Adjoints of
+    `adjoints` are those of the outputs, or one row of zeros; `carried` and `back` hold what the chunk hands to the one before it. Adjoints of
     gates that nothing feeds are added to `sums[first]`. `gauge` gets the norms over units of the adjoints of the states
     after each time step: of the whole in coordinates, then of each part.
     """
@@ -78,6 +78,7 @@ def {name}(
     adjoint = np.empty(({rows}, units), F)
     for t in range(steps - 1, -1, -1):
         at, now = place + t, begin + t
+{before}
         for b in range(first, last):
             for k in range(units):
 {body}
@@ -106,14 +107,15 @@ def warm():
 
 def source_of(cell: Cell, dtype: str) -> str:
     """Python source of the kernels of a cell in "float32" or "float64". Raises Unemittable."""
+    given = _indented([f"given{n} = min(t, len(adjoints[{n}]) - 1)" for n, _ in enumerate(cell.states)], 8)
     helpers = (SINGLE if dtype == "float32" else DOUBLE).replace("\ndef ", '\n@njit(inline="always", **OPTIONS)\ndef ')
     return (
         HEAD.format(name=cell.name, dtype=dtype, signals=signals_of(cell))
         + helpers
         + FORWARD.format(name="forward", body=_forward(cell, traced=False))
         + FORWARD.format(name="traced", body=_forward(cell, traced=True))
-        + BACKWARD.format(name="backward", rows=0, body=_indented(_backward(cell)), after="")
-        + BACKWARD.format(name="gauged", **_gauged(cell))
+        + BACKWARD.format(name="backward", rows=0, before=given, body=_indented(_backward(cell)), after="")
+        + BACKWARD.format(name="gauged", before=given, **_gauged(cell))
         + _warm(cell)
     )
 
@@ -147,7 +149,7 @@ def _backward(cell: Cell) -> list[str]:
     loads = [f"z{n} = gates[t, b - offset, {column} * units + k]" for n, column, _ in fed] + _given(cell)
     for n in range(len(cell.states)):
         seen = " + back[b, k]" if n == 0 else ""
-        loads.append(f"a{n} = adjoints[{n}][t, b, k] + carried[{n}][b, k]{seen}")
+        loads.append(f"a{n} = adjoints[{n}][given{n}, b, k] + carried[{n}][b, k]{seen}")
     stores = []
     for n, column, of_h in fed:
         stores.append(f"gates[t, b - offset, {column} * units + k] = {emitted.results[n]}")

@@ -1,6 +1,7 @@
 """Elementary functions that a compiler can vectorise, inlined into every kernel.
 
-In float32 they are polynomials after Cephes (Moshier 1989), within about 2e-7 of the exact value; in float64 the library's.
+In float32 they are polynomials after Cephes (Moshier 1989), tanh a quotient of two fitted to it on [-9, 9], within about
+3e-7 of the exact value, and no tanh is beyond 1; in float64 the library's.
 """
 
 SINGLE = """
@@ -24,17 +25,22 @@ def sigmoid(x):
 
 
 def tanh(x):
-    z = x * x
-    q = F(-5.70498872745e-3)
-    q = q * z + F(2.06390887954e-2)
-    q = q * z + F(-5.37397155531e-2)
-    q = q * z + F(1.33314422036e-1)
-    q = q * z + F(-3.33332819422e-1)
-    near = q * z * x + x
-    size = abs(x)
-    far = F(1) - F(2) / (exp(size + size) + F(1))
-    far = far if x > F(0) else -far
-    return near if size < F(0.625) else far
+    c = F(9) if x > F(9) else x
+    c = F(-9) if c < F(-9) else c
+    z = c * c
+    p = F(1.3353412598e-8)
+    p = p * z + F(2.0608184059e-5)
+    p = p * z + F(3.4955344163e-3)
+    p = p * z + F(1.3380980492e-1)
+    p = p * z + F(1)
+    q = F(7.7760466866e-7)
+    q = q * z + F(3.2855462632e-4)
+    q = q * z + F(2.5876779109e-2)
+    q = q * z + F(4.6714296937e-1)
+    q = q * z + F(1)
+    y = c * p / q
+    y = F(1) if y > F(1) else y
+    return F(-1) if y < F(-1) else y
 
 
 def log(x):
