@@ -1,6 +1,7 @@
 """Every engine against the reference, for every cell and every way of joining: outputs, signals, gradients."""
 
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from rnnscope.core.training import train
 OUTPUTS, GRADIENTS = {torch.float32: 2e-6, torch.float64: 1e-12}, {torch.float32: 1e-5, torch.float64: 1e-12}
 DTYPES = pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
 EMITTED = [name for name, kind in CELLS.items() if kind.pointwise]
+FUSED = sys.modules["rnnscope.core.engines.fused"]
 OTHERS = [name for name in ENGINES if name != "reference"]
 
 
@@ -82,7 +84,7 @@ def test_checkpointed_is_exact(name, dtype, monkeypatch):
     cell = drawn(name, dtype=dtype)
     prepare(cell, dtype, wait=True)
     whole = outcome("fused", cell, 41, 3, record=False)
-    monkeypatch.setattr(sys.modules["rnnscope.core.engines.fused"], "CHUNK", 500)
+    monkeypatch.setattr(FUSED, "CHUNK", 500)
     assert_same(cell, "checkpointed", 41, 3, record=False)
     found = outcome("checkpointed", cell, 41, 3, record=False)
     for ours, theirs in zip([*found[0].values(), *found[2]], [*whole[0].values(), *whole[2]], strict=True):
@@ -103,8 +105,64 @@ def test_five_thousand_time_steps_in_chunks(name, monkeypatch):
     cell = drawn(name, units=16, dtype=torch.float64)
     prepare(cell, torch.float64, wait=True)
     assert_same(cell, "fused", 5000, 1)
-    monkeypatch.setattr(sys.modules["rnnscope.core.engines.fused"], "CHUNK", 500)
+    monkeypatch.setattr(FUSED, "CHUNK", 500)
     assert_same(cell, "fused", 41, 3)
+
+
+@pytest.fixture
+def parted(monkeypatch):
+    """Three threads, for which any unit of a single sequence is worth it."""
+    threads = torch.get_num_threads()
+    monkeypatch.setattr(FUSED, "PART", 1)
+    torch.set_num_threads(3)
+    yield monkeypatch
+    torch.set_num_threads(threads)
+
+
+@DTYPES
+@pytest.mark.parametrize("name", EMITTED)
+def test_units_of_a_sequence_shared_out_among_threads_and_twice_the_same_bits(name, dtype, parted):
+    cell = drawn(name, units=9, dtype=dtype)
+    prepare(cell, dtype, wait=True)
+    assert FUSED._parts(cell) == (3 if len(cell.weight_h) else 1)
+    for chunk, kept in ((FUSED.CHUNK, FUSED.KEPT), (60, 0)):
+        parted.setattr(FUSED, "CHUNK", chunk)
+        parted.setattr(FUSED, "KEPT", kept)
+        assert_same(cell, "fused", 23, 1)
+        assert_same(cell, "fused", 1, 1)
+        first, second = (outcome("fused", cell, 23, 1) for _ in range(2))
+        for one, other in zip([*first[0].values(), *first[2]], [*second[0].values(), *second[2]], strict=True):
+            assert torch.equal(one, other)
+
+
+def test_a_part_that_fails_keeps_no_other_waiting(parted):
+    cell, advance = drawn("rwa", units=9), FUSED._Chunks.advance
+    prepare(cell, torch.float32, wait=True)
+
+    def failing(chunks, *arguments):
+        if chunks.rows[0] == 1:
+            raise MemoryError("no room for part 1")
+        advance(chunks, *arguments)
+
+    with parted.context() as patch:
+        patch.setattr(FUSED._Chunks, "advance", failing)
+        with pytest.raises(MemoryError, match="part 1"):
+            outcome("fused", cell, 23, 1)
+    assert_same(cell, "fused", 23, 1)
+
+
+def test_runs_in_parts_at_the_same_time_wait_for_one_another(parted):
+    cell = drawn("lstm", units=9)
+    prepare(cell, torch.float32, wait=True)
+    expected = outcome("fused", cell, 200, 1)[2]
+
+    def gradients(_):
+        torch.set_num_threads(3)
+        return outcome("fused", cell, 200, 1)[2]
+
+    with ThreadPoolExecutor(4) as pool:
+        for found in pool.map(gradients, range(12)):
+            assert all(torch.equal(one, other) for one, other in zip(found, expected, strict=True))
 
 
 @pytest.mark.parametrize("engine", ["fused", "checkpointed"])
@@ -112,9 +170,9 @@ def test_five_thousand_time_steps_in_chunks(name, monkeypatch):
 def test_sequences_shared_out_among_threads_and_twice_the_same_bits(name, engine, monkeypatch):
     cell, threads = drawn(name), torch.get_num_threads()
     prepare(cell, torch.float32, wait=True)
-    monkeypatch.setattr(sys.modules["rnnscope.core.engines.fused"], "WORTH", 1)
-    monkeypatch.setattr(sys.modules["rnnscope.core.engines.fused"], "CHUNK", 500)
-    monkeypatch.setattr(sys.modules["rnnscope.core.engines.fused"], "KEPT", 0)
+    monkeypatch.setattr(FUSED, "WORTH", 1)
+    monkeypatch.setattr(FUSED, "CHUNK", 500)
+    monkeypatch.setattr(FUSED, "KEPT", 0)
     try:
         torch.set_num_threads(3)
         assert_same(cell, engine, 12, 19, record=engine == "fused")

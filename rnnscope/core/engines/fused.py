@@ -2,7 +2,9 @@
 
 Only the states are kept, and of short runs the preactivations. Going back, those of a chunk of time steps are made again
 from the states by one product, and the weights' gradients are one product a chunk. The adjoint of every state at every
-time step falls out of the loop, and signals are written where they arise. Checkpointed, only the states between chunks are
+time step falls out of the loop, and signals are written where they arise. Threads share out the sequences, or the units of
+a single one: then they meet at each time step, and leave torch's own threads alone, which take up their cores for some
+milliseconds after each product. Checkpointed, only the states between chunks are
 kept, and each chunk runs again on the way back: memory grows with the square root of the time steps, or by 4 MB of
 preactivations at a time where that is more; the results are the same.
 """
@@ -12,9 +14,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from itertools import pairwise
+from threading import Lock
 from types import ModuleType
 
 import numpy as np
@@ -31,6 +34,9 @@ from rnnscope.core.engines.reference import NORMS, Unrolled, unroll
 CHUNK = 2**20  # preactivations that are made at once: 4 MB, which stays in the cache
 KEPT = 2**24  # preactivations that are kept for the way back if a run has no more: 64 MB
 WORTH = 2**11  # states at a time step, sequences times units, that a thread must have to be worth starting
+PART = 2**16  # weights by h that a thread must have if the units of a single sequence are shared out
+NEVER = -(2**62)  # parts that have arrived when nobody is to wait any more
+_gang = Lock()  # parts of two runs in one pool could each wait for a thread that the other one has
 _NONE = np.zeros((1, 1, 1))
 
 
@@ -64,7 +70,7 @@ def fused(
     vectors = torch.stack(constants) if constants else inputs.new_zeros(0, cell.units)
     nothing = inputs.new_zeros(()).expand(*inputs.shape[:2], cell.units)
     below = [lower[name] if lower else nothing for name in cell.lower]
-    plan = _Plan(cell, kernel, wanted, record, checkpoint)
+    plan = _Plan(cell, kernel, wanted, record, checkpoint, 1 if checkpoint or inputs.shape[1] > 1 else _parts(cell))
     weights = (cell.weight_x, cell.weight_h, cell.full_bias(), vectors)
     found = _Loop.apply(plan, gauge, inputs, *weights, *(start[name] for name in cell.states), *below)
     states = dict(zip(wanted, found, strict=False))
@@ -83,6 +89,29 @@ class _Plan:
     wanted: tuple[str, ...]
     record: bool
     checkpoint: bool
+    parts: int  # among which the units of a single sequence are shared out: they stand where else sequences stand
+    arrived: np.ndarray = field(default_factory=lambda: np.zeros(1, np.int64))  # by which the parts wait for one another
+
+    def folded(self, values: Tensor) -> Tensor:
+        """(..., B, H) as the kernels take it: (..., B parts, H / parts)."""
+        return values if self.parts == 1 else values.unflatten(-1, (self.parts, -1)).flatten(-3, -2)
+
+    def unfolded(self, values: Tensor) -> Tensor:
+        """The inverse of `folded`."""
+        return values if self.parts == 1 else values.flatten(-2).unsqueeze(-2)
+
+    def by_part(self, rows: Tensor) -> Tensor:
+        """Of something with a row for every unit of every gate: (gates, parts, H / parts, ...)."""
+        return rows.unflatten(0, (len(rows) // self.cell.units, self.parts, self.cell.units // self.parts))
+
+    def scratch(self, weight_h: Tensor, batch: int) -> np.ndarray:
+        """Room for what passes between h and the gates at a time step, and at the next."""
+        return weight_h.new_empty(2, batch * self.parts, len(weight_h) // self.parts).numpy()
+
+    def rows(self, batch: int) -> list[tuple[int, int]]:
+        """First and last + 1 of the sequences or parts of each share: as many as torch has threads, if each is worth it."""
+        shares = max(1, min(torch.get_num_threads(), batch, batch * self.cell.units // WORTH), self.parts)
+        return list(pairwise(batch * self.parts * n // shares for n in range(shares + 1)))
 
 
 class _Loop(torch.autograd.Function):
@@ -92,21 +121,24 @@ class _Loop(torch.autograd.Function):
     def forward(ctx, plan, gauge, inputs, weight_x, weight_h, bias, vectors, *rest):
         """All time steps, chunk by chunk; `rest` is the state before, then what is below."""
         cell, (steps, batch) = plan.cell, inputs.shape[:2]
-        given = plan, inputs, weight_x, weight_h, bias, vectors, rest
-        shares = [_Chunks(*given, *rows, keep=any(ctx.needs_input_grad)) for rows in _rows(batch, cell.units)]
+        rest = [plan.folded(x) for x in rest]
+        given = plan, inputs, weight_x, weight_h, bias, vectors, rest, plan.scratch(weight_h, batch)
+        shares = [_Chunks(*given, *rows, keep=any(ctx.needs_input_grad)) for rows in plan.rows(batch)]
         states = shares[0].room(shares[0].steps if plan.checkpoint else steps, 1)
         for state, before in zip(states, rest, strict=False):
             state[0] = before
-        found = [blank(inputs, steps, batch, cell.units) for _ in plan.wanted if plan.checkpoint]
-        signals = [blank(inputs, steps, batch, cell.units) for _ in plan.kernel.SIGNALS if plan.record]
-        between = _each(lambda chunks: chunks.forward(states, found, signals), shares)
+        lanes = states[0].shape[1:]
+        found = [blank(inputs, steps, *lanes) for _ in plan.wanted if plan.checkpoint]
+        signals = [blank(inputs, steps, *lanes) for _ in plan.kernel.SIGNALS if plan.record]
+        between = _each(lambda chunks: chunks.forward(states, found, signals), shares, plan)
         ctx.plan, ctx.gates, ctx.rest = plan, [chunks.kept for chunks in shares], len(rest)
         ctx.rows, ctx.between = [chunks.rows for chunks in shares], between
         ctx.save_for_backward(inputs, weight_x, weight_h, bias, vectors, *rest, *(() if plan.checkpoint else states))
         ctx.set_materialize_grads(False)
-        ctx.mark_non_differentiable(*signals)
         if not plan.checkpoint:
             found = [states[cell.states.index(name)][1:] for name in plan.wanted]
+        found, signals = ([plan.unfolded(x) for x in values] for values in (found, signals))
+        ctx.mark_non_differentiable(*signals)
         return *found, *signals
 
     @staticmethod
@@ -115,57 +147,69 @@ class _Loop(torch.autograd.Function):
         """Gradients of everything that `forward` took, from those of the states, the newest chunk first."""
         plan, cell = ctx.plan, ctx.plan.cell
         inputs, weight_x, weight_h, bias, vectors, *others = ctx.saved_tensors
-        rest, saved = others[: ctx.rest], others[ctx.rest :]
+        rest, saved, (steps, batch) = others[: ctx.rest], others[ctx.rest :], inputs.shape[:2]
         made, ctx.gates = ctx.gates, [None for _ in ctx.rows]  # the way back overwrites them
-        given = plan, inputs, weight_x, weight_h, bias, vectors, rest
+        given = plan, inputs, weight_x, weight_h, bias, vectors, rest, plan.scratch(weight_h, batch)
         shares = [_Chunks(*given, *rows, keep=False) for rows in ctx.rows]
         states = shares[0].room(shares[0].steps, 1) if plan.checkpoint else saved
-        to_x = torch.empty_like(inputs) if ctx.needs_input_grad[2] else None
-        to_lower = [blank(inputs, *inputs.shape[:2], cell.units) for _ in cell.lower]
-        of_states = {name: given for name, given in zip(plan.wanted, gradients, strict=False) if given is not None}
-        nothing = torch.zeros_like(states[0][:1])
-        room = shares[0].steps, *nothing.shape[1:]
+        lanes = states[0].shape[1:]
+        to_x = inputs.new_empty(steps, lanes[0], inputs.shape[2]) if ctx.needs_input_grad[2] else None
+        to_lower = [blank(inputs, steps, *lanes) for _ in cell.lower]
+        of_states = {name: plan.folded(x) for name, x in zip(plan.wanted, gradients, strict=False) if x is not None}
+        room, nothing = (shares[0].steps, *lanes), inputs.new_zeros(1, *lanes)
         adjoints = [blank(inputs, *room) if name in of_states else nothing for name in cell.states]
         carried = [torch.zeros_like(before, memory_format=torch.contiguous_format) for before in rest[: len(adjoints)]]
-        back, sums = torch.zeros_like(carried[0]), inputs.new_zeros(inputs.shape[1], len(vectors), cell.units)
-        norms = (
-            inputs.new_empty(*inputs.shape[:2], 1 + len(states), dtype=torch.float64) if ctx.needs_input_grad[1] else None
-        )
+        back, sums = torch.zeros_like(carried[0]), inputs.new_zeros(lanes[0], len(vectors), lanes[1])
+        norms = inputs.new_empty(steps, lanes[0], 1 + len(states), dtype=torch.float64) if ctx.needs_input_grad[1] else None
         loose = adjoints, carried, back, sums, norms
 
         def work(share: tuple) -> tuple[Tensor, ...]:
             chunks, kept, between = share
             return chunks.backward(of_states, states, kept, between, to_x, to_lower, *loose)
 
-        found = _each(work, list(zip(shares, made, ctx.between, strict=True)))
+        found = _each(work, list(zip(shares, made, ctx.between, strict=True)), plan)
         to_weights = [sum(more, first) for first, *more in zip(*found, strict=True)]
         carried[0] += back
-        return None, norms, to_x, *to_weights, sums.sum(0), *carried, *to_lower
+        if plan.parts > 1:
+            to_x = None if to_x is None else to_x.sum(1, keepdim=True)
+            norms = None if norms is None else torch.linalg.vector_norm(norms, dim=1, keepdim=True)
+        to_vectors = sums.unflatten(0, (batch, plan.parts)).sum(0).transpose(0, 1).reshape(vectors.shape)
+        return None, norms, to_x, *to_weights, to_vectors, *(plan.unfolded(x) for x in (*carried, *to_lower))
 
 
 class _Chunks:
     """The way of some sequences, first..last, there and back, by chunks of time steps: what one thread does.
 
     The preactivations of a chunk, (C, last - first, gates fed * H), are its own; other arrays are those of all sequences.
+    Where the units of a single sequence are parted, it is the way of a part, and `weight_x`, `weight_h` and `bias` are its
+    rows.
     """
 
-    def __init__(self, plan, inputs, weight_x, weight_h, bias, vectors, rest, first: int, last: int, keep: bool):
-        cell, steps = plan.cell, len(inputs)
-        self.plan, self.inputs, self.rows = plan, inputs, (first, last)
+    def __init__(self, plan, inputs, weight_x, weight_h, bias, vectors, rest, scratch, first: int, last: int, keep: bool):
+        cell, steps, parts = plan.cell, len(inputs), plan.parts
+        self.plan, self.inputs, self.rows, self.scratch = plan, inputs, (first, last), scratch
+        self.seen = slice(None) if parts > 1 else slice(first, last)  # whose inputs and hidden states it reads
+        columns, self.last_x, self.first_h = (n // parts for n in (cell.columns, cell.last_x, cell.first_h))
         batch = last - first
-        length = max(1, CHUNK // max(1, batch * cell.columns))
+        length = max(1, CHUNK // max(1, batch * columns))
         self.steps = min(steps, max(length, math.isqrt(steps)) if plan.checkpoint else length)
-        self.weight_x, self.weight_h, self.bias = weight_x.detach(), weight_h.detach().contiguous(), bias.detach()
+        part, units = first if parts > 1 else 0, cell.units // parts
+        self.weight_x, self.weight_h, self.bias = (
+            plan.by_part(x.detach())[:, part].flatten(0, 1).contiguous() for x in (weight_x, weight_h, bias)
+        )
         self.there = self.weight_h.t().contiguous().numpy()
-        self.given = vectors.detach().numpy(), _arrays([x.contiguous() for x in rest[len(cell.states) :]])
-        keep = keep and not plan.checkpoint and steps * batch * cell.columns <= KEPT
-        self.kept = blank(inputs, steps, batch, cell.columns) if keep else None
-        self._gates = blank(inputs, 0 if keep else self.steps, batch, cell.columns)
-        self.row = inputs.new_empty(inputs.shape[1], weight_h.shape[0]).numpy()
+        parted = plan.by_part(weight_h.detach()).transpose(0, 1).flatten(0, 2)
+        self.again = parted.narrow(1, part * units, units).contiguous().numpy()
+        constants = vectors.detach().narrow(1, part * units, units).contiguous().numpy()
+        self.given = constants, _arrays([x.contiguous() for x in rest[len(cell.states) :]])
+        keep = keep and not plan.checkpoint and steps * batch * columns <= KEPT
+        self.kept = blank(inputs, steps, batch, columns) if keep else None
+        self._gates = blank(inputs, 0 if keep else self.steps, batch, columns)
+        self.lanes = inputs.shape[1] * parts, units
 
     def room(self, steps: int, more: int = 0) -> list[Tensor]:
-        """Room for every state at so many time steps: (steps + more, B, H) each."""
-        return [blank(self.inputs, steps + more, self.inputs.shape[1], self.plan.cell.units) for _ in self.plan.cell.states]
+        """Room for every state at so many time steps: (steps + more, B parts, H / parts) each."""
+        return [blank(self.inputs, steps + more, *self.lanes) for _ in self.plan.cell.states]
 
     def forward(self, states: Sequence[Tensor], found: Sequence[Tensor], signals: Sequence[Tensor]) -> list[Tensor]:
         """Fill the states and signals; checkpointed, fill `found` instead and return the states before each chunk."""
@@ -185,10 +229,10 @@ class _Chunks:
         """Gradients of the weights by x and h and of the bias; those of the rest are filled in."""
         cell, kernel = self.plan.cell, self.plan.kernel
         to_weight_x, to_weight_h, to_bias = (torch.zeros_like(x) for x in (self.weight_x, self.weight_h, self.bias))
-        fixed = [self.weight_h.numpy(), *self.given, _arrays(to_lower)]
+        fixed = [self.again, *self.given, _arrays(to_lower)]
         loose = [_arrays(adjoints), _arrays(carried), back.numpy(), sums.numpy()]
         run, gauge = (kernel.backward, _NONE) if norms is None else (kernel.gauged, norms.numpy())
-        from_outside = [(adjoint, given[name]) for name, adjoint in zip(cell.states, adjoints, strict=True) if name in given]
+        from_outside = [(adjoints[n], given[name]) for n, name in enumerate(cell.states) if name in given]
         for n, (begin, end) in reversed(list(enumerate(self.spans()))):
             for adjoint, gradient in from_outside:
                 self.of(adjoint, 1)[: end - begin].copy_(self.of(gradient[begin:end], 1))
@@ -197,20 +241,29 @@ class _Chunks:
                     self.of(state[0]).copy_(before)
                 self.advance(begin, end, states, [])
             place = 0 if self.plan.checkpoint else begin
-            before = self.of(states[0][place : place + end - begin], 1).flatten(0, 1)
+            before = states[0][place : place + end - begin, self.seen].reshape(-1, cell.units)
             if made is None:
-                gates = self._gates[: end - begin] if self.plan.checkpoint else self.again(begin, end, before)
+                gates = self._gates[: end - begin] if self.plan.checkpoint else self.made(begin, end, before)
             else:
                 gates = made[begin:end]
-            run(gates.numpy(), self.row, *fixed, _arrays(states), *loose, gauge, begin, place, self.rows[0], *self.rows)
-            columns, part = gates.flatten(0, 1), self.of(self.inputs[begin:end], 1).flatten(0, 1)
-            by_x, by_h = columns[:, : cell.last_x], columns[:, cell.first_h :]
-            to_weight_x.addmm_(by_x.t(), part)
+            whose = self.rows[0], *self.rows, self.plan.arrived
+            run(gates.numpy(), self.scratch, *fixed, _arrays(states), *loose, gauge, begin, place, *whose)
+            columns = gates.flatten(0, 1)
+            by_x, by_h = columns[:, : self.last_x], columns[:, self.first_h :]
+            to_weight_x.addmm_(by_x.t(), self.inputs[begin:end, self.seen].flatten(0, 1))
             to_weight_h.addmm_(by_h.t(), before)
             to_bias += columns.sum(0)
             if to_x is not None:
                 self.of(to_x[begin:end], 1).copy_(torch.mm(by_x, self.weight_x).view(end - begin, -1, to_x.shape[2]))
-        return to_weight_x, to_weight_h, to_bias
+        return tuple(self.whole(x) for x in (to_weight_x, to_weight_h, to_bias))
+
+    def whole(self, rows: Tensor) -> Tensor:
+        """What is meant for the rows of this part among the rows of all, zero for the others."""
+        if self.plan.parts == 1:
+            return rows
+        whole = rows.new_zeros(len(rows) * self.plan.parts, *rows.shape[1:])
+        self.plan.by_part(whole)[:, self.rows[0]] = rows.unflatten(0, (-1, self.lanes[1])) if len(rows) else rows
+        return whole
 
     def of(self, values: Tensor, axis: int = 0) -> Tensor:
         """The part of these sequences."""
@@ -226,19 +279,19 @@ class _Chunks:
         """Run the cell over a chunk, from the states before it on."""
         gates = self._of_x(begin, end, self._gates[: end - begin] if self.kept is None else self.kept[begin:end])
         kernel = self.plan.kernel.traced if signals else self.plan.kernel.forward
-        arrays = (gates.numpy(), self.row, self.there, *self.given, _arrays(states), _arrays(signals))
-        kernel(*arrays, begin, 0 if self.plan.checkpoint else begin, self.rows[0], *self.rows)
+        arrays = (gates.numpy(), self.scratch, self.there, *self.given, _arrays(states), _arrays(signals))
+        kernel(*arrays, begin, 0 if self.plan.checkpoint else begin, self.rows[0], *self.rows, self.plan.arrived)
 
-    def again(self, begin: int, end: int, before: Tensor) -> Tensor:
+    def made(self, begin: int, end: int, before: Tensor) -> Tensor:
         """The preactivations of a chunk, from its inputs and the hidden states before each time step, (C B, H)."""
         gates = self._of_x(begin, end, self._gates[: end - begin])
-        gates.flatten(0, 1)[:, self.plan.cell.first_h :].addmm_(before, self.weight_h.t())
+        gates.flatten(0, 1)[:, self.first_h :].addmm_(before, self.weight_h.t())
         return gates
 
     def _of_x(self, begin: int, end: int, gates: Tensor) -> Tensor:
         """Fill in what the inputs and the biases give."""
-        edge, columns = self.plan.cell.last_x, gates.flatten(0, 1)
-        inputs = self.of(self.inputs[begin:end], 1).flatten(0, 1)
+        edge, columns = self.last_x, gates.flatten(0, 1)
+        inputs = self.inputs[begin:end, self.seen].flatten(0, 1)
         torch.addmm(self.bias[:edge], inputs, self.weight_x.t(), out=columns[:, :edge])
         columns[:, edge:] = self.bias[edge:]
         return gates
@@ -248,17 +301,34 @@ def _arrays(tensors: Sequence[Tensor]) -> tuple[np.ndarray, ...]:
     return tuple(tensor.detach().numpy() for tensor in tensors)
 
 
-def _rows(batch: int, units: int) -> list[tuple[int, int]]:
-    """First and last sequence + 1 of each share: as many as torch has threads, if each is worth one."""
-    shares = max(1, min(torch.get_num_threads(), batch, batch * units // WORTH))
-    return list(pairwise(batch * n // shares for n in range(shares + 1)))
+def _parts(cell: Cell) -> int:
+    """Among how many threads the units of a single sequence are shared out: as many as divide them, if each is worth it."""
+    most = min(torch.get_num_threads(), cell.weight_h.numel() // PART)
+    return next((parts for parts in range(most, 1, -1) if cell.units % parts == 0), 1)
 
 
-def _each(work: Callable, shares: Sequence) -> list:
+def _each(work: Callable, shares: Sequence, plan: _Plan) -> list:
     """What `work` gives for each share, all at once: in a thread of its own, which does its products alone."""
     if len(shares) == 1:
         return [work(shares[0])]
-    return list(_pool(len(shares)).map(torch.no_grad()(work), shares))
+    if plan.parts == 1:
+        return list(_pool(len(shares)).map(torch.no_grad()(work), shares))
+    with _gang:
+        plan.arrived[:] = 0
+        return list(_pool(len(shares)).map(torch.no_grad()(_releasing(work, plan)), shares))
+
+
+def _releasing(work: Callable, plan: _Plan) -> Callable:
+    """The work of a part; if it fails, the others, which would wait for it, wait no more."""
+
+    def part(share: object) -> object:
+        try:
+            return work(share)
+        except BaseException:
+            plan.arrived[:] = NEVER
+            raise
+
+    return part
 
 
 @cache

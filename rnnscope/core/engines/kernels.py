@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import os
+
 from rnnscope.core.cells.cell import Cell
 from rnnscope.core.engines.emitting import backward_lines, coordinate_lines, forward_lines, signals_of
 from rnnscope.core.engines.numerics import DOUBLE, SINGLE
+
+LOOKS = 2**14  # at the other parts, tens of microseconds: longer than a time step of any part that has a core
+YIELDING = "sched_yield" if os.name == "posix" else "SwitchToThread"  # by which the system lets another thread run
 
 HEAD = '''"""Emitted by rnnscope from the update of the {name}; not to be edited."""
 
 import math
 
 import numpy as np
-from numba import njit
+from numba import njit, types
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
+from numba.extending import intrinsic
 
 
 class Apart(CompilerBase):
@@ -38,22 +44,70 @@ def squared(values):
     for k in range(len(values)):
         total += np.float64(values[k]) * np.float64(values[k])
     return total
+
+
+def place(context, builder, signature, arguments):
+    """Where the first entry of an array is."""
+    return context.make_array(signature.args[0])(context, builder, arguments[0]).data
+
+
+@intrinsic
+def added(typing, counter):
+    """What the first entry of `counter` was before 1 was added, with no other thread in between."""
+
+    def generate(context, builder, *call):
+        one = context.get_constant(types.int64, 1)
+        return builder.atomic_rmw("add", place(context, builder, *call), one, "seq_cst")
+
+    return types.int64(counter), generate
+
+
+@intrinsic
+def seen(typing, counter):
+    """The first entry of `counter` as other threads have left it."""
+    return types.int64(counter), lambda context, builder, *call: builder.load_atomic(
+        place(context, builder, *call), "acquire", 8
+    )
+
+
+yield_core = types.ExternalFunction("{yielding}", types.int32())
+
+
+@njit(nogil=True)
+def meet(arrived, parts):
+    """Wait for the other parts, which run at the same time: first by looking only, then by offering the core.
+
+    Nobody waits any more once `arrived` is negative.
+    """
+    goal, looks = (added(arrived) // parts + 1) * parts, 0
+    while 0 <= seen(arrived) < goal:
+        looks += 1
+        if looks > {looks}:
+            yield_core()
 '''
 
 FORWARD = '''
 @njit(**KERNEL)
-def {name}(gates, row, weight, constants, lower, states, signals, begin, place, offset, first, last):
+def {name}(gates, rows, weight, constants, lower, states, signals, begin, place, offset, first, last, arrived):
     """States after each time step of the chunk from `begin` on, for sequences first..last: states[place] is given.
 
     `gates` holds what the inputs and the biases give, and gets what the states before give on top of it; its rows are
     those from `offset` on, which is `first`; but knowing that, LLVM would compare blocks of sequences where rows do
     not overlap, and run the slow loop.
+
+    The units of a single sequence can be parted among threads, which meet at each time step: then parts stand where
+    else sequences stand, `gates` and `weight` are those of the part, and h is that of all.
     """
     steps, units = gates.shape[0], states[0].shape[2]
+    parts = len(weight) // units
     for t in range(steps):
         at, now = place + t, begin + t
+        row = rows[0]
         if row.shape[1]:
-            if last - first == 1:
+            if parts > 1:
+                meet(arrived, parts)
+                np.dot(states[0][at].reshape(-1), weight, row[first])
+            elif last - first == 1:
                 np.dot(states[0][at, first], weight, row[first])
             else:
                 np.dot(states[0][at, first:last], weight, row[first:last])
@@ -65,25 +119,30 @@ def {name}(gates, row, weight, constants, lower, states, signals, begin, place, 
 BACKWARD = '''
 @njit(**KERNEL)
 def {name}(
-    gates, row, weight, constants, lower, to_lower, states, adjoints, carried, back, sums, gauge,
-    begin, place, offset, first, last,
+    gates, rows, weight, constants, lower, to_lower, states, adjoints, carried, back, sums, gauge,
+    begin, place, offset, first, last, arrived,
 ):
     """Adjoints of all preactivations of the chunk from `begin` on, in place of them, for sequences first..last.
 
-    `adjoints` are those of the outputs, or one row of zeros; `carried` and `back` hold what the chunk hands to the one before it. Adjoints of
-    gates that nothing feeds are added to `sums[first]`. `gauge` gets the norms over units of the adjoints of the states
-    after each time step: of the whole in coordinates, then of each part.
+    `adjoints` are those of the outputs, or one row of zeros; `carried` and `back` hold what the chunk hands to the one
+    before it. Adjoints of gates that nothing feeds are added to `sums[first]`. `gauge` gets the norms over units of the
+    adjoints of the states after each time step: of the whole in coordinates, then of each state. Of parted units, `weight`
+    holds the columns of the part, and two rows take turns, so that no part writes where another one still reads.
     """
     steps, units = gates.shape[0], states[0].shape[2]
     adjoint = np.empty(({rows}, units), F)
     for t in range(steps - 1, -1, -1):
         at, now = place + t, begin + t
+        row = rows[now % 2]
 {before}
         for b in range(first, last):
             for k in range(units):
 {body}
 {after}        if row.shape[1]:
-            if last - first == 1:
+            if len(weight) > row.shape[1]:
+                meet(arrived, len(row))
+                np.dot(row.reshape(-1), weight, back[first])
+            elif last - first == 1:
                 np.dot(row[first], weight, back[first])
             else:
                 np.dot(row[first:last], weight, back[first:last])
@@ -93,15 +152,16 @@ WARM = '''
 
 def warm():
     """Call all kernels on next to nothing."""
-    gates, row, there, again, constants, back, sums = (np.zeros(shape, F) for shape in {shapes})
+    gates, rows, there, again, constants, back, sums = (np.zeros(shape, F) for shape in {shapes})
+    arrived = np.zeros(1, np.int64)
     lower, to_lower, states, adjoints, carried, signals = (
         tuple(np.zeros(shape, F) for _ in range(count)) for count, shape in {counts}
     )
     for kernel in forward, traced:
-        kernel(gates, row, there, constants, lower, states, signals, 0, 0, 0, 0, 1)
+        kernel(gates, rows, there, constants, lower, states, signals, 0, 0, 0, 0, 1, arrived)
     for kernel in backward, gauged:
-        arrays = gates, row, again, constants, lower, to_lower, states, adjoints, carried, back, sums
-        kernel(*arrays, np.zeros((1, 1, {norms})), 0, 0, 0, 0, 1)
+        arrays = gates, rows, again, constants, lower, to_lower, states, adjoints, carried, back, sums
+        kernel(*arrays, np.zeros((1, 1, {norms})), 0, 0, 0, 0, 1, arrived)
 '''
 
 
@@ -110,7 +170,7 @@ def source_of(cell: Cell, dtype: str) -> str:
     given = _indented([f"given{n} = min(t, len(adjoints[{n}]) - 1)" for n, _ in enumerate(cell.states)], 8)
     helpers = (SINGLE if dtype == "float32" else DOUBLE).replace("\ndef ", '\n@njit(inline="always", **OPTIONS)\ndef ')
     return (
-        HEAD.format(name=cell.name, dtype=dtype, signals=signals_of(cell))
+        HEAD.format(name=cell.name, dtype=dtype, signals=signals_of(cell), yielding=YIELDING, looks=LOOKS)
         + helpers
         + FORWARD.format(name="forward", body=_forward(cell, traced=False))
         + FORWARD.format(name="traced", body=_forward(cell, traced=True))
@@ -125,7 +185,7 @@ def _warm(cell: Cell) -> str:
     sources, states = list(cell.gates.values()), len(cell.states)
     fed, h, constant = len(sources) - sources.count(""), sum("h" in source for source in sources), sources.count("")
     below, written = len(cell.lower), len(signals_of(cell))
-    shapes = [(1, 1, fed), (1, h), (1, h), (h, 1), (constant, 1), (1, 1), (1, constant, 1)]
+    shapes = [(1, 1, fed), (2, 1, h), (1, h), (h, 1), (constant, 1), (1, 1), (1, constant, 1)]
     one, counts = (1, 1, 1), [below, below, states, states, states, written]
     each = list(zip(counts, [one, one, (2, 1, 1), one, (1, 1), one], strict=True))
     return WARM.format(shapes=shapes, counts=each, norms=1 + states)
