@@ -75,7 +75,10 @@ def _source(cell: Cell, dtype: torch.dtype) -> str | None:
 
 @cache
 def _numba() -> str:
-    """Versions of what compiles the kernels; "" where it is missing. It is told to vectorise loops over many arrays."""
+    """Versions of what compiles the kernels; "" where it is missing.
+
+    It is told to vectorise loops over many arrays, and by 512 bits where the processor can: few programs gain by that.
+    """
     try:
         import llvmlite.binding
         import numba
@@ -84,6 +87,9 @@ def _numba() -> str:
     except ImportError:
         return ""
     llvmlite.binding.set_option("rnnscope", "-vectorize-memory-check-threshold=1000")
+    features = llvmlite.binding.get_host_cpu_features()
+    if features.get("avx512f") and numba.config.CPU_FEATURES is None:
+        numba.config.CPU_FEATURES = f"{features.flatten()},-prefer-256-bit"
     ThreadpoolController().select(internal_api="openblas").limit(limits=1)  # the engine's own threads share out the rows
     return f"numba {numba.__version__}, Python {sys.version_info.major}.{sys.version_info.minor}"
 
