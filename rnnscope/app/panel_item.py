@@ -135,18 +135,20 @@ class PanelItem:
     def _paint_clouds(self, painter: QPainter) -> None:
         """The names of several kinds of dots, one below the other in the upper right corner."""
         clouds = [mark for mark in self.panel.marks if isinstance(mark, Points) and mark.values is None]
+        if len(clouds) < 2:
+            return
         area = self.box.sceneBoundingRect()
         painter.setFont(font_of(TICK_PIXELS))
-        for line, mark in enumerate(clouds if len(clouds) > 1 else ()):
+        for line, mark in enumerate(clouds):
             painter.setPen(QColor(self.theme.colour(mark.style.colour)))
             at = QRectF(area.left(), area.top() + NAME_HEIGHT * line, area.width(), NAME_HEIGHT)
             painter.drawText(at, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, mark.name)
 
     def _paint_line(self, painter: QPainter, time_step: int, colour: str) -> None:
         """A vertical at a time step, if that is in sight."""
-        area = self.box.sceneBoundingRect()
-        x = self.box.mapViewToScene(QPointF(time_step, 0)).x()
-        if area.left() <= x <= area.right():
+        area, (low, high) = self.box.sceneBoundingRect(), self.box.viewRange()[0]
+        if low <= time_step <= high:
+            x = area.left() + area.width() * (time_step - low) / (high - low)
             painter.setPen(QPen(QColor(colour), 1))
             painter.drawLine(QPointF(x, area.top()), QPointF(x, area.bottom()))
 

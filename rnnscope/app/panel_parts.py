@@ -20,6 +20,7 @@ NO_AXIS_WIDTH = 12  # in a plane whose neighbour at the left says the same
 TICK = -4  # pixels of a tick, outwards
 MOMENT = " at t = "  # what follows it in a title is left out where values need the room
 NAME_GAP = 3  # pixels between names of time steps
+WORD_GAP = 16  # pixels from one value under the cursor to the next
 LEVEL_ROOM = 36  # pixels at the right of a plot for the names of its levels; longer ones stand in the plot
 LEVEL_GAP = 4  # pixels from the plot to them
 BESIDE = 32  # pixels that the label of the axis at the left may be longer than the axis, its own margins among them
@@ -63,21 +64,25 @@ class Head(pg.GraphicsWidget):
 
     def paint_values(self, painter: QPainter, values: list[tuple[str, str, str]]) -> None:
         """Write (name, value, colour) from the right, in scene coordinates; what finds no room is left out."""
+        if not values:
+            return
         rect = self.sceneBoundingRect().adjusted(self.indent, 0, -8, 0)
         painter.setFont(font_of(TEXT_PIXELS))
-        metrics = painter.fontMetrics()
+        metrics, room = painter.fontMetrics(), rect.width() - self._taken
         words = [" ".join(filter(None, (name, value))) for name, value, _ in values]
-        if sum(metrics.horizontalAdvance(text) + 16 for text in words) > rect.width() - self._taken:
+        widths = [metrics.horizontalAdvance(text) for text in words]
+        if sum(widths) + WORD_GAP * len(widths) > room:
             words = [value for _, value, _ in values]
-        while words and sum(metrics.horizontalAdvance(text) + 16 for text in words) > rect.width() - self._taken:
+            widths = [metrics.horizontalAdvance(text) for text in words]
+        while words and sum(widths) + WORD_GAP * len(widths) > room:
             words.pop()
+            widths.pop()
         right = rect.right()
-        for text, (_, _, colour) in reversed(list(zip(words, values, strict=False))):
-            width = metrics.horizontalAdvance(text)
+        for text, width, (_, _, colour) in reversed(list(zip(words, widths, values, strict=False))):
             painter.setPen(QColor(colour))
             at = QRectF(right - width, rect.top(), width + 1, rect.height())
             painter.drawText(at, Qt.AlignmentFlag.AlignVCenter, text)
-            right -= width + 16
+            right -= width + WORD_GAP
 
 
 class Scale(pg.AxisItem):
