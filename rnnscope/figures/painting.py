@@ -30,14 +30,15 @@ from rnnscope.figures.words import MM, clean, line_height, shorten, width, wrap
 from rnnscope.views.plot import Axis, Heatmap, Lines, Plot, Points, Style
 
 
-def paint(plot: Plot, width_mm: float = 183, height_mm: float | None = None) -> Figure:
+def paint(plot: Plot, width_mm: float = 183, height_mm: float | None = None, dpi: int = 300) -> Figure:
     """Paint the grid of panels on a page of exactly this size; by default as high as its rows ask for.
 
+    dpi  of the heatmaps: where several time steps share a dot, a peak among them is what is seen
     Raises ValueError where the page is too small for the panels, or the plot has none.
     """
     with print_settings():
         page = arrange(plot, width_mm, height_mm)
-        figure = Figure(figsize=(page.width / 25.4, page.height / 25.4), facecolor="white")
+        figure = Figure(figsize=(page.width / 25.4, page.height / 25.4), dpi=dpi, facecolor="white")
         sheet = _Sheet(figure, page)
         sheet.heads(plot.heads)
         for place in page.places:

@@ -34,7 +34,7 @@ def save_figure(
     suffix = path.suffix.lower()
     content = io.BytesIO()
     with print_settings():
-        figure = paint(plot, width_mm, height_mm)
+        figure = paint(plot, width_mm, height_mm, dpi)
         figure.savefig(content, format=suffix[1:], dpi=dpi, metadata=FORMATS[suffix])
     write_whole(path, content.getvalue())
 

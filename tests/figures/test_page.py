@@ -10,6 +10,7 @@ from matplotlib.transforms import Bbox
 
 from rnnscope.figures import paint
 from rnnscope.figures.layout import arrange
+from rnnscope.figures.marks import peaks
 from rnnscope.figures.theme import NOTHING, palette, print_settings
 from rnnscope.views import VIEWS
 from rnnscope.views.plot import Axis, Heatmap, Lines, Panel, Plot, Style
@@ -95,6 +96,45 @@ def test_heatmaps_are_one_image_with_the_values_as_they_are(plots):
         assert image.get_clim() == (mark.low, mark.high)
         assert image.get_interpolation() == "nearest"
         assert tuple(image.get_extent()) == (0.5, mark.values.shape[1] + 0.5, -0.5, mark.values.shape[0] - 0.5)
+
+
+@pytest.mark.parametrize("dpi", [50, 300])
+def test_a_single_spike_in_100_000_time_steps_is_printed_where_it_is(dpi):
+    values = np.zeros((3, 100_000), np.float32)
+    for unit, t, spike in ((0, 0, 1.0), (1, 61_803, -1.0), (2, 99_999, 1.0)):
+        values[unit, t] = spike
+    mark = Heatmap(values, -1, 1, "signed", "h")
+    x = Axis("time", "time step", 0.5, 100_000.5)
+    figure = paint(Plot("p", ((Panel("t", x, Axis("unit"), (mark,)),),)), 89, dpi=dpi)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    pixels = np.asarray(canvas.buffer_rgba())[::-1, :, :3] / 255  # from the bottom
+    panel = figure.axes[0].get_window_extent()
+    for unit, t, spike in ((0, 0, 1.0), (1, 61_803, -1.0), (2, 99_999, 1.0)):
+        row = pixels[int(panel.y0 + (unit + 0.5) / 3 * panel.height)]
+        seen = np.flatnonzero(np.abs(row - palette("signed")((spike + 1) / 2)[:3]).max(-1) < 0.01)
+        assert 1 <= len(seen) <= 3
+        assert seen.mean() == pytest.approx(panel.x0 + t / 100_000 * panel.width, abs=2)
+
+
+@pytest.mark.parametrize("most", [1, 8, 26, 52, 53, 60])
+def test_of_a_block_what_is_farthest_from_its_mean_is_printed(most):
+    values = np.random.default_rng(0).normal(size=(4, 53)).astype(np.float32)
+    values[1, 3:30], values[2, 5], values[3, 40:] = np.nan, np.inf, np.nan
+    found = peaks(values, most)
+    assert found.shape == (4, min(most, 53))
+    if most >= 53:
+        np.testing.assert_array_equal(found, values)
+        return
+    for kept, row in zip(found, values, strict=True):
+        for n, value in enumerate(kept):
+            block = row[n * 53 // most : (n + 1) * 53 // most]
+            known = block[np.isfinite(block)]
+            if len(known):
+                assert value in known
+                assert abs(value - known.mean()) == pytest.approx(np.abs(known - known.mean()).max(), abs=1e-6)
+            else:
+                assert np.isnan(value)
 
 
 def test_unit_0_is_at_the_bottom_and_the_first_time_step_at_the_left():
