@@ -70,7 +70,7 @@ def fused(
     vectors = torch.stack(constants) if constants else inputs.new_zeros(0, cell.units)
     nothing = inputs.new_zeros(()).expand(*inputs.shape[:2], cell.units)
     below = [lower[name] if lower else nothing for name in cell.lower]
-    plan = _Plan(cell, kernel, wanted, record, checkpoint, 1 if checkpoint or inputs.shape[1] > 1 else _parts(cell))
+    plan = _Plan(cell, kernel, wanted, record, checkpoint, 1 if checkpoint or inputs.shape[1] != 1 else _parts(cell))
     weights = (cell.weight_x, cell.weight_h, cell.full_bias(), vectors)
     found = _Loop.apply(plan, gauge, inputs, *weights, *(start[name] for name in cell.states), *below)
     states = dict(zip(wanted, found, strict=False))
