@@ -87,13 +87,19 @@ def drawn(window, qtbot):
 
 
 @pytest.fixture
-def loaded(window, drawn, qtbot):
+def idle(window, qtbot):
+    """Wait until nothing is under way and every dock shows what there is to show."""
+    queue = window.findChild(DrawQueue)
+    return lambda: qtbot.waitUntil(lambda: not (window.session.busy or queue.waiting), timeout=150_000)
+
+
+@pytest.fixture
+def loaded(window, idle):
     """Load models into the window and wait until they are measured."""
 
     def load(*paths):  # what is measured first waits until kernels are compiled
         window.files.open(paths)
-        qtbot.waitUntil(lambda: not window.session.busy, timeout=150_000)
-        drawn()
+        idle()
         return window.session.runs
 
     return load

@@ -77,10 +77,10 @@ def test_all_measures_and_lags_are_in_sight_in_a_small_window(window, loaded, sa
         assert table.columnWidth(column) > widest
 
 
-def test_the_window_has_to_the_last_bit_what_compare_says(three, tmp_path, qtbot):
+def test_the_window_has_to_the_last_bit_what_compare_says(three, tmp_path, idle):
     for name in ("connectivity", "decoding", "causal"):
         three.lags.buttons[name].click()
-    qtbot.waitUntil(lambda: not three.session.busy, timeout=60_000)
+    idle()
     names = ("elman", "lstm", "rwa")
     comparison = compare({name: load(tmp_path / f"{name}.safetensors") for name in names}, measures=AT_ONCE)
     for run, model in zip(three.session.shown, comparison.models, strict=True):
@@ -103,13 +103,13 @@ def test_unticking_takes_a_run_out_and_choosing_another_task_shows_that_task(thr
     assert [row[1] for row in written(three)] == ["gru", "gru"]
 
 
-def test_all_reaches_are_in_one_plot_and_its_numbers_in_the_csv(three, tmp_path, qtbot):
+def test_all_reaches_are_in_one_plot_and_its_numbers_in_the_csv(three, tmp_path, idle):
     plot = three.views["reach"].canvas.plot
     (panel,) = plot.panels
     assert [name for mark in panel.marks for name in mark.names][:2] == ["elman, gradient", "lstm, gradient"]
     figure, numbers = tmp_path / "reach.svg", tmp_path / "reach.csv"
     three.session.export("reach", figure, {"width_mm": 120}, numbers)
-    qtbot.waitUntil(lambda: not three.session.busy, timeout=30_000)
+    idle()
     again = tmp_path / "again.csv"
     save_numbers(plot, again)
     assert numbers.read_bytes() == again.read_bytes()
@@ -117,18 +117,18 @@ def test_all_reaches_are_in_one_plot_and_its_numbers_in_the_csv(three, tmp_path,
 
 
 @pytest.mark.parametrize("suffix", ["pdf", "svg", "png"])
-def test_every_view_can_be_exported(three, tmp_path, qtbot, suffix):
+def test_every_view_can_be_exported(three, tmp_path, suffix, idle):
     for name in three.views:
         three.session.export(name, tmp_path / f"{name}.{suffix}", {"width_mm": 89})
-    qtbot.waitUntil(lambda: not three.session.busy, timeout=120_000)
+    idle()
     assert sorted(path.stem for path in tmp_path.glob(f"*.{suffix}")) == sorted(three.views)
 
 
-def test_an_export_that_cannot_be_written_is_told_in_one_line(three, tmp_path, qtbot):
+def test_an_export_that_cannot_be_written_is_told_in_one_line(three, tmp_path, qtbot, idle):
     with qtbot.waitSignal(three.session.worker.refused, timeout=30_000) as refused:
         three.session.export("reach", tmp_path / "none" / "a.pdf", {"width_mm": 120})
     assert "none" in refused.args[1]
-    qtbot.waitUntil(lambda: not three.session.busy, timeout=10_000)
+    idle()
 
 
 def test_theme_layout_and_size_are_remembered(open_window):
@@ -159,7 +159,7 @@ def test_the_theme_repaints_the_plots(three, drawn):
     assert (light, dark) == ("#ffffff", "#15181c")
 
 
-def test_a_measurement_shows_progress_and_can_be_given_up(window, saved, qtbot, monkeypatch):
+def test_a_measurement_shows_progress_and_can_be_given_up(window, saved, qtbot, monkeypatch, idle):
     monkeypatch.setattr(portions, "MEMORY", 1)
     seen = []
     window.session.state.connect(lambda: seen.append((window.session.measuring, window.panel.status.text())))
@@ -173,14 +173,13 @@ def test_a_measurement_shows_progress_and_can_be_given_up(window, saved, qtbot, 
     monkeypatch.undo()
     window.session.state.disconnect(stops)
     window.session.measure_shown()
-    qtbot.waitUntil(lambda: not window.session.busy, timeout=30_000)
+    idle()
     assert set(window.session.runs[0].reaches) == {"state_jacobian", "direct_weight"}
 
 
-def test_a_measure_that_is_pressed_is_taken_and_shown_in_curves_table_and_sentence(three, qtbot, drawn):
+def test_a_measure_that_is_pressed_is_taken_and_shown_in_curves_table_and_sentence(three, drawn, idle):
     three.lags.buttons["connectivity"].click()
-    qtbot.waitUntil(lambda: not three.session.busy, timeout=60_000)
-    drawn()
+    idle()
     assert all("connectivity" in run.reaches for run in three.session.shown)
     titles = [panel.title for panel in three.views["reach"].canvas.plot.panels]
     assert titles == ["share left of the past", "influence"]
@@ -244,16 +243,12 @@ def briefly(monkeypatch, tmp_path):
     return write
 
 
-def idle(window, qtbot):
-    qtbot.waitUntil(lambda: not window.session.busy, timeout=60_000)
-
-
-def test_solved_lengths_are_measured_when_asked_for_and_never_by_themselves(window, loaded, briefly, qtbot):
+def test_solved_lengths_are_measured_when_asked_for_and_never_by_themselves(window, loaded, briefly, idle):
     loaded(briefly("lstm"))
     button, said = window.lags.buttons["solved_length"], []
     window.session.state.connect(lambda: said.append(window.lags.said.text()))
     button.click()
-    idle(window, qtbot)
+    idle()
     run = window.session.runs[0]
     assert run.reaches["solved_length"].lags.tolist() == [0, 2, 3]
     assert written(window)[-1][:2] == ["solved", "lstm"]
@@ -265,12 +260,12 @@ def test_solved_lengths_are_measured_when_asked_for_and_never_by_themselves(wind
     loaded(briefly("gru"))
     window.session.choose(run)
     window.panel.train_on()
-    idle(window, qtbot)
+    idle()
     assert len(briefly.updates) == count, "neither for a run that came nor for one whose training ended"
     assert "solved_length" not in window.session.runs[1].reaches
 
 
-def test_what_comes_meanwhile_passes_and_no_training_is_lost(window, loaded, briefly, qtbot):
+def test_what_comes_meanwhile_passes_and_no_training_is_lost(window, loaded, briefly, qtbot, idle):
     """A run that is loaded is measured, and a model is trained, before the first one's solved length is known."""
     loaded(briefly("lstm", iterations=150))
     window.lags.buttons["solved_length"].click()
@@ -283,13 +278,13 @@ def test_what_comes_meanwhile_passes_and_no_training_is_lost(window, loaded, bri
     window.session.train_on(second.configuration.training.model_copy(update={"iterations": 5}))
     qtbot.waitUntil(lambda: len(second.history) == 5, timeout=30_000)
     assert "solved_length" not in first.reaches
-    idle(window, qtbot)
+    idle()
     assert first.reaches["solved_length"].lags.tolist() == [0, 2, 3]
     assert len(briefly.updates) == 6 * 150
 
 
 @pytest.mark.parametrize("how", ["stop", "button", "remove"])
-def test_solved_lengths_can_be_given_up(window, loaded, briefly, qtbot, how):
+def test_solved_lengths_can_be_given_up(window, loaded, briefly, qtbot, how, idle):
     loaded(briefly("lstm", iterations=100_000))
     button = window.lags.buttons["solved_length"]
     button.click()
@@ -300,7 +295,7 @@ def test_solved_lengths_can_be_given_up(window, loaded, briefly, qtbot, how):
         button.click()
     else:
         window.session.remove(window.session.runs[0])
-    idle(window, qtbot)
+    idle()
     assert window.panel.status.text() == "Not training"
     assert not any("solved_length" in run.reaches for run in window.session.runs)
 
@@ -334,15 +329,15 @@ def strange(name, folder):
 
 
 @pytest.mark.parametrize("name", STRANGE)
-def test_every_measure_of_a_strange_model_is_there_or_refused_in_a_sentence(window, qtbot, tmp_path, name):
+def test_every_measure_of_a_strange_model_is_there_or_refused_in_a_sentence(window, tmp_path, name, idle):
     failed, told = [], []
     window.session.worker.failed.connect(lambda *args: failed.append(args))
     window.session.told.connect(lambda text, details: told.append((text, details)))
     window.session.adopt(name, strange(name, tmp_path))
-    idle(window, qtbot)
+    idle()
     for measure in ("connectivity", "decoding", "causal"):
         window.lags.buttons[measure].click()
-    idle(window, qtbot)
+    idle()
     assert not failed
     assert all(not details for _, details in told)
     if name == "NaN":
@@ -355,7 +350,7 @@ def test_every_measure_of_a_strange_model_is_there_or_refused_in_a_sentence(wind
         assert [panel.x.label for panel in window.views["reach"].canvas.plot.panels] == ["nodes up"] * 2
 
 
-def test_all_measures_in_any_order_while_runs_come_train_and_go(window, saved, briefly, qtbot):
+def test_all_measures_in_any_order_while_runs_come_train_and_go(window, saved, briefly, qtbot, idle):
     """Nothing fails, nothing hangs, and what is left has every measure."""
     failed = []
     window.session.worker.failed.connect(lambda *args: failed.append(args))
@@ -375,13 +370,13 @@ def test_all_measures_in_any_order_while_runs_come_train_and_go(window, saved, b
         qtbot.wait(int(random.integers(30)))
     if buttons["solved_length"].isChecked():
         buttons["solved_length"].click()
-    idle(window, qtbot)
+    idle()
     for name, button in buttons.items():
         if not button.isChecked() and name != "solved_length":
             button.click()
-    idle(window, qtbot)
+    idle()
     window.session.measure_shown()
-    idle(window, qtbot)
+    idle()
     assert not failed
     for run in window.session.shown:
         assert {key.partition(", ")[0] for key in run.reaches} >= {"state_jacobian", "connectivity"}

@@ -30,16 +30,16 @@ def answer(monkeypatch):
     return give
 
 
-def test_open_and_save_by_dialog_and_the_folder_is_remembered(window, saved, answer, qtbot, tmp_path):
+def test_open_and_save_by_dialog_and_the_folder_is_remembered(window, saved, answer, tmp_path, idle):
     path = saved("lstm")
     answer(path)
     window.files.ask_open()
-    qtbot.waitUntil(lambda: not window.session.busy, timeout=10_000)
+    idle()
     assert [run.name for run in window.session.runs] == ["lstm"]
     assert QSettings().value("folder") == str(tmp_path)
     proposed = answer(tmp_path / "copy")
     window.files.ask_save()
-    qtbot.waitUntil(lambda: not window.session.busy, timeout=10_000)
+    idle()
     assert proposed == [str(tmp_path / "lstm.safetensors")]
     assert load(tmp_path / "copy.safetensors").configuration == load(path).configuration
 
@@ -51,7 +51,7 @@ def test_nothing_to_save_or_export_is_said(window):
         assert window.messages.label.text().startswith("Nothing to")
 
 
-def test_export_by_dialog_with_its_size_and_numbers(window, loaded, saved, answer, qtbot, tmp_path):
+def test_export_by_dialog_with_its_size_and_numbers(window, loaded, saved, answer, tmp_path, idle):
     loaded(saved("lstm"))
     answer(tmp_path / "gates.svg")
 
@@ -66,7 +66,7 @@ def test_export_by_dialog_with_its_size_and_numbers(window, loaded, saved, answe
 
     QTimer.singleShot(0, window, fill_in)
     window.views["gates"].export_wanted.emit("gates")
-    qtbot.waitUntil(lambda: not window.session.busy, timeout=30_000)
+    idle()
     text = (tmp_path / "gates.svg").read_text()
     assert 'width="252.28' in text, "89 mm in points"
     assert 'height="283.46' in text, "100 mm in points"
@@ -85,14 +85,14 @@ def test_unsaved_runs_are_offered_before_closing(window, loaded, saved, answer, 
     assert load(tmp_path / "rescued.safetensors").configuration.cell == "gru"
 
 
-def test_what_cannot_be_saved_keeps_the_window_open(window, loaded, saved, answer, monkeypatch, qtbot, tmp_path):
+def test_what_cannot_be_saved_keeps_the_window_open(window, loaded, saved, answer, monkeypatch, qtbot, tmp_path, idle):
     (run,) = loaded(saved("gru"))
     run.unsaved = True
     answer(tmp_path / "no such folder" / "model.safetensors")
     monkeypatch.setattr(QMessageBox, "question", lambda *about: QMessageBox.StandardButton.SaveAll)
     with qtbot.waitSignal(window.session.worker.refused, timeout=10_000):
         assert not window.close()
-    qtbot.waitUntil(lambda: not window.session.busy, timeout=10_000)
+    idle()
     assert window.isVisible()
     assert run.unsaved
     assert "no such folder" in window.messages.label.text()

@@ -19,7 +19,7 @@ def long(loaded, saved):
     return run
 
 
-def test_a_view_is_computed_and_painted_beside_the_window(window, long, monkeypatch, qtbot, tmp_path):
+def test_a_view_is_computed_and_painted_beside_the_window(window, long, monkeypatch, tmp_path, idle):
     """Of what was shown when it was asked for."""
     drawn, on = session.draw, []
 
@@ -30,14 +30,14 @@ def test_a_view_is_computed_and_painted_beside_the_window(window, long, monkeypa
     monkeypatch.setattr(session, "draw", draw)
     window.session.export("hidden", tmp_path / "h.png", {}, tmp_path / "h.csv")
     window.session.remove(long)
-    qtbot.waitUntil(lambda: not window.session.busy, timeout=60_000)
+    idle()
     assert on == [False]
     assert (tmp_path / "h.png").exists()
     assert (tmp_path / "h.csv").read_text().count("\n") == 1 + 8 * LONG
 
 
 @pytest.mark.parametrize(("at", "left"), [(0, []), (0.5, ["h.png"])])
-def test_stop_cancels_an_export(window, long, monkeypatch, qtbot, tmp_path, at, left):
+def test_stop_cancels_an_export(window, long, monkeypatch, qtbot, tmp_path, at, left, idle):
     """Before the figure, or while the numbers are written: what is whole stays."""
     monkeypatch.setattr(numbers, "PART", LONG)
     told, shares, go_on, panel = [], [], Event(), window.panel
@@ -56,7 +56,7 @@ def test_stop_cancels_an_export(window, long, monkeypatch, qtbot, tmp_path, at, 
     )
     qtbot.mouseClick(panel.stop_button, Qt.MouseButton.LeftButton)
     go_on.set()
-    qtbot.waitUntil(lambda: not window.session.busy, timeout=30_000)
+    idle()
     assert told == [
         "h.csv: not written, because it was cancelled" if left else "h.png: not written, because it was cancelled"
     ]

@@ -26,7 +26,7 @@ def seen(window, drawn, qtbot):
 
 @pytest.mark.parametrize("length", LENGTHS)
 @pytest.mark.parametrize("alone", [False, True])
-def test_nothing_keeps_a_run_that_was_removed(window, loaded, saved, seen, drawn, qtbot, length, alone):
+def test_nothing_keeps_a_run_that_was_removed(window, loaded, saved, seen, drawn, length, alone, idle):
     loaded(saved("lstm", units=12, length=length), *[] if alone else [saved("gru", length=9)])
     run = next(run for run in window.session.runs if run.name == "lstm")
     window.session.choose(run)
@@ -35,8 +35,7 @@ def test_nothing_keeps_a_run_that_was_removed(window, loaded, saved, seen, drawn
     gone = [weakref.ref(run), weakref.ref(run.trace)]
     window.session.remove(run)
     del run
-    qtbot.waitUntil(lambda: not window.session.busy, timeout=10_000)
-    drawn()
+    idle()
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
     gc.collect()
     assert [ref() for ref in gone] == [None, None]

@@ -203,9 +203,9 @@ def slow_at(slowly, monkeypatch):
     return begun
 
 
-def test_the_newest_wish_ends_the_work_on_earlier_ones(looked_at, qtbot, monkeypatch):
+def test_the_newest_wish_ends_the_work_on_earlier_ones(looked_at, qtbot, monkeypatch, idle):
     taken(looked_at, qtbot)
-    qtbot.waitUntil(lambda: not looked_at.session.busy)
+    idle()
     begun, found = slow_at(3, monkeypatch), []
     looked_at.session.worker.influenced.connect(lambda run, influence: found.append(influence.time_step))
     point_at(looked_at, qtbot, "hidden", 3)
@@ -216,10 +216,10 @@ def test_the_newest_wish_ends_the_work_on_earlier_ones(looked_at, qtbot, monkeyp
     assert found == [7, 7]
 
 
-def test_what_was_asked_for_does_not_come_when_the_mouse_has_left(looked_at, qtbot, monkeypatch):
+def test_what_was_asked_for_does_not_come_when_the_mouse_has_left(looked_at, qtbot, monkeypatch, idle):
     looked_at.session.cursor.move(9)
     taken(looked_at, qtbot)
-    qtbot.waitUntil(lambda: not looked_at.session.busy)
+    idle()
     begun = slow_at(3, monkeypatch)
     point_at(looked_at, qtbot, "hidden", 3)
     qtbot.waitUntil(lambda: begun == [3])
@@ -229,17 +229,17 @@ def test_what_was_asked_for_does_not_come_when_the_mouse_has_left(looked_at, qtb
     assert [run.influence.time_step for run in looked_at.session.shown] == [9, 9]
 
 
-def test_a_run_that_is_removed_ends_the_work_on_it(looked_at, qtbot, monkeypatch):
+def test_a_run_that_is_removed_ends_the_work_on_it(looked_at, qtbot, monkeypatch, idle):
     taken(looked_at, qtbot)
     begun = slow_at(3, monkeypatch)
     point_at(looked_at, qtbot, "hidden", 3)
     qtbot.waitUntil(lambda: begun == [3])
     for run in looked_at.session.runs[:]:
         looked_at.session.remove(run)
-    qtbot.waitUntil(lambda: not looked_at.session.busy, timeout=10_000)
+    idle()
 
 
-def test_while_a_model_trains_the_mouse_is_followed_and_the_training_goes_on(looked_at, qtbot):
+def test_while_a_model_trains_the_mouse_is_followed_and_the_training_goes_on(looked_at, qtbot, idle):
     taken(looked_at, qtbot)
     run, session = looked_at.session.current, looked_at.session
     session.train_on(run.configuration.training.model_copy(update={"iterations": 1_000_000}))
@@ -252,5 +252,5 @@ def test_while_a_model_trains_the_mouse_is_followed_and_the_training_goes_on(loo
     assert run.influence.time_step == 11, "of newer weights it is still what is under the mouse"
     qtbot.waitUntil(lambda: len(run.history) > iterations, timeout=20_000)
     session.stop()
-    qtbot.waitUntil(lambda: not session.busy, timeout=60_000)
+    idle()
     assert run.influence.time_step == 11

@@ -58,17 +58,17 @@ def test_recent_files_are_remembered_without_repetition(window, loaded, saved):
     assert [action.text() for action in window._recent_menu.actions()] == [str(first), str(second)]
 
 
-def test_a_dropped_file_is_opened(window, qtbot, saved):
+def test_a_dropped_file_is_opened(window, qtbot, saved, idle):
     mime = QMimeData()
     mime.setUrls([QUrl.fromLocalFile(str(saved("elman")))])
     copy, none = Qt.DropAction.CopyAction, Qt.KeyboardModifier.NoModifier
     window.dropEvent(QDropEvent(QPointF(50, 50), copy, mime, Qt.MouseButton.LeftButton, none))
     qtbot.waitUntil(lambda: [run.name for run in window.session.runs] == ["elman"], timeout=10_000)
-    qtbot.waitUntil(lambda: not window.session.busy, timeout=10_000)
+    idle()
 
 
 @pytest.mark.parametrize("content", [None, b"", b"hello", b"\xff" * 64])
-def test_a_file_that_cannot_be_read_is_named_and_changes_nothing(window, loaded, saved, tmp_path, qtbot, content):
+def test_a_file_that_cannot_be_read_is_named_and_changes_nothing(window, loaded, saved, tmp_path, qtbot, content, idle):
     (run,) = loaded(saved("lstm"))
     bad = tmp_path / "bad.safetensors"
     if content is not None:
@@ -82,7 +82,7 @@ def test_a_file_that_cannot_be_read_is_named_and_changes_nothing(window, loaded,
     assert window.messages.isVisible()
     assert window.session.runs == [run]
     assert window.session.current is run
-    qtbot.waitUntil(lambda: not window.session.busy, timeout=10_000)
+    idle()
 
 
 def test_removing_the_last_run_leaves_an_empty_window_that_works(window, loaded, saved, drawn):

@@ -52,7 +52,7 @@ def test_a_cancelled_recording_opens_nothing(window, loaded, saved, slow, qtbot)
     assert run.trace.store.folder.exists()
 
 
-def test_closing_the_window_ends_a_recording(window, saved, slow, qtbot):
+def test_closing_the_window_ends_a_recording(window, saved, slow, idle):
     session, done = window.session, []
 
     def close(run, share):
@@ -61,7 +61,7 @@ def test_closing_the_window_ends_a_recording(window, saved, slow, qtbot):
 
     session.worker.progressed.connect(close, Qt.ConnectionType.DirectConnection)
     window.files.open([saved("lstm", length=20)])
-    qtbot.waitUntil(lambda: not session.busy, timeout=30_000)
+    idle()
     assert len(done) == 1
     assert not session.runs
     assert not list(slow.glob("*/*"))
@@ -95,7 +95,7 @@ def test_no_room_for_the_first_trace(window, slow, full, qtbot):
     assert window.panel.train_button.isEnabled()
 
 
-def test_no_room_for_the_next_trace(window, slow, full, qtbot):
+def test_no_room_for_the_next_trace(window, slow, full, qtbot, idle):
     """Training goes on with the trace that there is, and it is said once."""
     told, session = [], window.session
     session.told.connect(lambda text, details: told.append(text))
@@ -109,11 +109,11 @@ def test_no_room_for_the_next_trace(window, slow, full, qtbot):
     qtbot.waitUntil(lambda: len(session.current.history) > before + 20, timeout=30_000)
     assert [text.startswith(f"gru-adding: {slow}: the trace needs") for text in told] == [True]
     window.panel.stop_button.click()
-    qtbot.waitUntil(lambda: not session.busy, timeout=30_000)
+    idle()
     assert session.current.trace.store.folder.exists()
 
 
-def test_the_window_says_what_takes_long_and_stop_gives_it_up(window, saved, slow, qtbot):
+def test_the_window_says_what_takes_long_and_stop_gives_it_up(window, saved, slow, qtbot, idle):
     session, panel, told, go_on = window.session, window.panel, [], Event()
     session.told.connect(lambda text, details: told.append(text))
     session.worker.progressed.connect(lambda run, share: go_on.wait(30), Qt.ConnectionType.DirectConnection)
@@ -121,7 +121,7 @@ def test_the_window_says_what_takes_long_and_stop_gives_it_up(window, saved, slo
     qtbot.waitUntil(lambda: panel.status.text() == "Recording the model that was opened", timeout=30_000)
     qtbot.mouseClick(panel.stop_button, Qt.MouseButton.LeftButton)
     go_on.set()
-    qtbot.waitUntil(lambda: not session.busy, timeout=30_000)
+    idle()
     assert told == ["lstm: not opened, because its recording was cancelled"]
     qtbot.waitUntil(lambda: panel.status.text() == "Not training", timeout=30_000)
 
@@ -172,7 +172,7 @@ def held(window, qtbot):
     go_on.set()
 
 
-def test_stop_ends_the_last_recording_of_a_training(window, train, held, qtbot):
+def test_stop_ends_the_last_recording_of_a_training(window, train, held, qtbot, idle):
     until_told, let_go = held
     run = train(LONG)
     with until_told() as shares:
@@ -180,13 +180,13 @@ def test_stop_ends_the_last_recording_of_a_training(window, train, held, qtbot):
     before = run.trace
     qtbot.mouseClick(window.panel.stop_button, Qt.MouseButton.LeftButton)
     let_go()
-    qtbot.waitUntil(lambda: not window.session.busy, timeout=30_000)
+    idle()
     assert len(shares) == 1
     assert run.trace is before
     qtbot.waitUntil(lambda: window.panel.status.text() == "Not training", timeout=30_000)
 
 
-def test_going_on_ends_the_recording_of_a_pause(window, train, held, qtbot):
+def test_going_on_ends_the_recording_of_a_pause(window, train, held, qtbot, idle):
     until_told, let_go = held
     run = train(LONG)
     with until_told() as shares:
@@ -198,14 +198,14 @@ def test_going_on_ends_the_recording_of_a_pause(window, train, held, qtbot):
     assert len(shares) == 1
     qtbot.waitUntil(lambda: "it/s" in window.panel.status.text(), timeout=30_000)
     window.session.stop()
-    qtbot.waitUntil(lambda: not window.session.busy, timeout=30_000)
+    idle()
 
 
 @pytest.mark.parametrize("wish", ["another", "now", "stop", "removed"])
-def test_looking_elsewhere_ends_the_recording_of_a_snapshot(window, train, held, qtbot, wish):
+def test_looking_elsewhere_ends_the_recording_of_a_snapshot(window, train, held, qtbot, wish, idle):
     until_told, let_go = held
     run, session, recalled = train(4), window.session, []
-    qtbot.waitUntil(lambda: not session.busy, timeout=30_000)
+    idle()
     session.worker.recalled.connect(lambda identity, iteration, trace: recalled.append(iteration))
     with until_told() as shares:
         session.cursor.look_back(1)

@@ -10,16 +10,21 @@ from rnnscope.views.reach import lag_words
 ITERATIONS = {"iterations": 2, "batch": 4, "device": "cpu"}
 
 
-def train(window, qtbot, **values):
-    """Train what the form says with `values` in it, and wait for the end."""
-    form = window.panel.form
-    settings = form.values()
-    settings["training"] |= ITERATIONS
-    kept = {name: settings[name] for name in ("training", "units")}
-    form.set_values(kept | {"units": 6} | values)
-    window.panel.train()
-    qtbot.waitUntil(lambda: not window.session.busy, timeout=30_000)
-    return window.session.current
+@pytest.fixture
+def train(window, idle):
+    """Train what the form says with the values given in it, and wait for the end."""
+
+    def run(**values):
+        form = window.panel.form
+        settings = form.values()
+        settings["training"] |= ITERATIONS
+        kept = {name: settings[name] for name in ("training", "units")}
+        form.set_values(kept | {"units": 6} | values)
+        window.panel.train()
+        idle()
+        return window.session.current
+
+    return run
 
 
 def there(window):
@@ -42,8 +47,8 @@ def there(window):
     ],
     ids=str,
 )
-def test_views_come_with_the_network_that_has_them(window, qtbot, values, named, front):
-    run = train(window, qtbot, **values)
+def test_views_come_with_the_network_that_has_them(window, qtbot, values, named, front, train):
+    run = train(**values)
     shown, seen = there(window)
     assert shown >= named
     assert shown | {"influence"} == {name for name, has in HAS.items() if has(run.trace)}
@@ -54,20 +59,20 @@ def test_views_come_with_the_network_that_has_them(window, qtbot, values, named,
         qtbot.waitUntil(lambda name=name: any(panel.marks for panel in window.views[name].canvas.plot.panels))
 
 
-def test_views_go_with_the_last_run_that_has_them_and_what_was_shut_stays_shut(window, qtbot):
-    train(window, qtbot, cell="rwa", task="adding")
+def test_views_go_with_the_last_run_that_has_them_and_what_was_shut_stays_shut(window, train):
+    train(cell="rwa", task="adding")
     window.docks["average"].toggleViewAction().trigger()
-    train(window, qtbot, cell="rda", task="adding")
+    train(cell="rda", task="adding")
     assert "average" not in there(window)[0]
     assert "attention_map" in there(window)[0]
     window.docks["average"].toggleViewAction().trigger()
     assert "average" in there(window)[0]
-    train(window, qtbot, cell="elman", task="digits")  # another task: the others are not shown beside it
+    train(cell="elman", task="digits")  # another task: the others are not shown beside it
     assert there(window)[0] == {"saturation"}
     assert not window.docks["average"].toggleViewAction().isEnabled()
 
 
-def test_the_form_chooses_what_a_network_needs_and_says_what_does_not_fit(window, qtbot):
+def test_the_form_chooses_what_a_network_needs_and_says_what_does_not_fit(window):
     form = window.panel.form
     form.cell.setCurrentIndex(form.cell.findData("rwa"))
     form.network.setCurrentIndex(form.network.findData("tree_lstm"))
@@ -82,8 +87,8 @@ def test_the_form_chooses_what_a_network_needs_and_says_what_does_not_fit(window
     assert window.panel.train_button.isEnabled()
 
 
-def test_the_layer_is_chosen_below_and_drawn_everywhere(window, qtbot):
-    run = train(window, qtbot, cell="lstm", network_settings={"layers": 2}, task="adding")
+def test_the_layer_is_chosen_below_and_drawn_everywhere(window, qtbot, train):
+    run = train(cell="lstm", network_settings={"layers": 2}, task="adding")
     assert [window.transport.layer.itemText(n) for n in range(2)] == ["layer 1", "layer 2"]
     assert window.transport.layer.isVisible()
     window.transport.layer.textActivated.emit("layer 2")
@@ -91,12 +96,12 @@ def test_the_layer_is_chosen_below_and_drawn_everywhere(window, qtbot):
     qtbot.waitUntil(lambda: "layer 2" in next(window.views["hidden"].canvas.plot.panels).title)
     drawn = next(window.views["hidden"].canvas.plot.panels).marks[0].values
     assert (drawn == run.trace.layers["layer 2"].signals["hidden"][:, 0].T).all()
-    train(window, qtbot, cell="lstm", task="digits")
+    train(cell="lstm", task="digits")
     assert not window.transport.layer.isVisible()
 
 
-def test_the_cursor_ends_where_its_sequence_ends(window, qtbot):
-    run = train(window, qtbot, cell="lstm", network="tree_lstm", task="nested_lists")
+def test_the_cursor_ends_where_its_sequence_ends(window, train):
+    run = train(cell="lstm", network="tree_lstm", task="nested_lists")
     lengths, cursor = run.trace.lengths.tolist(), window.session.cursor
     assert len(set(lengths)) > 1
     for sequence, length in enumerate(lengths):
@@ -107,8 +112,8 @@ def test_the_cursor_ends_where_its_sequence_ends(window, qtbot):
         assert cursor.span == (0.5, length + 0.5)
 
 
-def test_a_tree_is_coloured_by_the_signal_that_is_chosen(window, qtbot):
-    train(window, qtbot, cell="lstm", network="tree_lstm", task="nested_lists")
+def test_a_tree_is_coloured_by_the_signal_that_is_chosen(window, qtbot, train):
+    train(cell="lstm", network="tree_lstm", task="nested_lists")
     dock = window.views["tree"]
     qtbot.waitUntil(lambda: dock.canvas.plot is not None)
     menu = dock.choices["signal"]
@@ -142,23 +147,23 @@ def test_a_row_that_asks_for_more_height_has_it_in_a_low_window(window, loaded, 
     assert min(item.box.height() for item in canvas._panels) > 24
 
 
-def test_what_was_shut_stays_shut_in_the_next_window(open_window, qtbot):
-    first = open_window()
-    train(first, qtbot, cell="rwa", task="adding")
-    first.docks["average"].toggleViewAction().trigger()
-    train(first, qtbot, cell="elman", task="digits")
-    first.docks["saturation"].toggleViewAction().trigger()
-    for run in first.session.runs:
+def test_what_was_shut_stays_shut_in_the_next_window(window, open_window, saved, qtbot, train):
+    train(cell="rwa", task="adding")
+    window.docks["average"].toggleViewAction().trigger()
+    train(cell="elman", task="digits")
+    window.docks["saturation"].toggleViewAction().trigger()
+    for run in window.session.runs:
         run.unsaved = False
-    first.close()
+    window.close()
     assert QSettings().value("shut") == "average saturation"
     second = open_window()
-    train(second, qtbot, cell="rwa", task="adding")
+    second.files.open([saved("rwa")])
+    qtbot.waitUntil(lambda: bool(second.session.runs), timeout=30_000)
     assert there(second)[0] == {"attention_map"}
 
 
-def test_the_table_tells_the_two_directions_apart(window, qtbot):
-    train(window, qtbot, cell="lstm", network="bidirectional", task="adding")
+def test_the_table_tells_the_two_directions_apart(window, qtbot, train):
+    train(cell="lstm", network="bidirectional", task="adding")
     table = window.lags.table
     qtbot.waitUntil(lambda: table.rowCount() == 4)
     run, ways = window.session.current, ("forward", "backward")
@@ -169,8 +174,8 @@ def test_the_table_tells_the_two_directions_apart(window, qtbot):
             assert next(rows) == [first, f"{run.name}, {way}", lag_words(reach, reach.lag50), lag_words(reach, reach.lag1)]
 
 
-def test_the_heading_says_how_deep_in_words(window, qtbot):
-    train(window, qtbot, cell="depth_gated", network_settings={"layers": 3}, task="adding")
+def test_the_heading_says_how_deep_in_words(window, train):
+    train(cell="depth_gated", network_settings={"layers": 3}, task="adding")
     assert window.heading.text() == "depth gated  ·  adding  ·  3 layers  ·  6 units"
     assert window.heading.sizeHint().width() <= window.heading.width()
 

@@ -41,10 +41,6 @@ def begun(window, qtbot, name):
     qtbot.waitUntil(lambda: len(session.training.history) > 0, timeout=60_000)
 
 
-def idle(window, qtbot):
-    qtbot.waitUntil(lambda: not window.session.busy, timeout=60_000)
-
-
 def waiting(window):
     """What the panel says is waiting."""
     shown = window.panel.waiting
@@ -53,14 +49,14 @@ def waiting(window):
     return [shown.itemWidget(shown.item(n)).findChild(QLabel).text() for n in range(shown.count())]
 
 
-def test_three_trainings_end_by_themselves_in_their_order(window, press, ended, qtbot):
+def test_three_trainings_end_by_themselves_in_their_order(window, press, ended, qtbot, idle):
     press("lstm", 60)
     press("gru", 50)
     press("elman", 40)
     assert waiting(window) == ["waiting: gru-adding", "waiting: elman-adding"]
     assert window.panel.train_button.text() == "Train next"
     qtbot.waitUntil(lambda: len(ended) == 3, timeout=60_000)
-    idle(window, qtbot)
+    idle()
     assert ended == [(f"{cell}-adding", "finished") for cell in ("lstm", "gru", "elman")]
     assert [len(run.history) for run in window.session.runs] == [60, 50, 40]
     assert waiting(window) == []
@@ -69,17 +65,17 @@ def test_three_trainings_end_by_themselves_in_their_order(window, press, ended, 
     assert window.session.current is window.session.runs[-1]
 
 
-def test_stop_ends_the_training_under_way_and_the_next_begins(window, press, ended, qtbot):
+def test_stop_ends_the_training_under_way_and_the_next_begins(window, press, ended, qtbot, idle):
     press("lstm", LONG)
     press("gru", 10)
     begun(window, qtbot, "lstm-adding")
     qtbot.mouseClick(window.panel.stop_button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: len(ended) == 2, timeout=60_000)
     assert ended == [("lstm-adding", "stopped"), ("gru-adding", "finished")]
-    idle(window, qtbot)
+    idle()
 
 
-def test_what_waits_can_be_taken_out_and_the_queue_cleared(window, press, ended, qtbot):
+def test_what_waits_can_be_taken_out_and_the_queue_cleared(window, press, ended, qtbot, idle):
     press("lstm", LONG)
     for cell in ("gru", "elman", "rwa"):
         press(cell, 10)
@@ -91,11 +87,11 @@ def test_what_waits_can_be_taken_out_and_the_queue_cleared(window, press, ended,
     assert waiting(window) == []
     begun(window, qtbot, "lstm-adding")
     window.session.stop()
-    idle(window, qtbot)
+    idle()
     assert [name for name, _ in ended] == ["lstm-adding"]
 
 
-def test_a_training_that_does_not_begin_or_fails_lets_the_next_begin(window, press, ended, qtbot):
+def test_a_training_that_does_not_begin_or_fails_lets_the_next_begin(window, press, ended, qtbot, idle):
     told = []
     window.session.told.connect(lambda text, details: told.append(text))
     press("lstm", 20)
@@ -103,13 +99,13 @@ def test_a_training_that_does_not_begin_or_fails_lets_the_next_begin(window, pre
     press("elman", 500, {"nonlinearity": "relu"}, length=300, learning_rate=10)
     press("rwa", 20)
     qtbot.waitUntil(lambda: bool(ended) and ended[-1][0] == "rwa-adding", timeout=60_000)
-    idle(window, qtbot)
+    idle()
     assert [name for name, _ in ended] == ["lstm-adding", "elman-adding", "rwa-adding"]
     assert ended[1][1].startswith("paused: the loss or its gradient became NaN")
     assert any("mps is not available" in text for text in told)
 
 
-def test_training_on_waits_too_and_goes_with_its_run(window, press, ended, qtbot):
+def test_training_on_waits_too_and_goes_with_its_run(window, press, ended, qtbot, idle):
     press("lstm", 30)
     qtbot.waitUntil(lambda: len(ended) == 1, timeout=60_000)
     first = window.session.current
@@ -123,7 +119,7 @@ def test_training_on_waits_too_and_goes_with_its_run(window, press, ended, qtbot
     window.session.drop(window.session.queue[0])
     window.session.stop()
     qtbot.waitUntil(lambda: len(ended) == 3, timeout=60_000)
-    idle(window, qtbot)
+    idle()
     assert len(first.history) == 55
     press("gru", LONG)
     begun(window, qtbot, "gru-adding 2")
@@ -132,22 +128,22 @@ def test_training_on_waits_too_and_goes_with_its_run(window, press, ended, qtbot
     window.session.remove(first)
     assert waiting(window) == []
     window.session.stop()
-    idle(window, qtbot)
+    idle()
 
 
-def test_the_form_keeps_what_is_written_while_the_queue_goes_on(window, press, ended, qtbot):
+def test_the_form_keeps_what_is_written_while_the_queue_goes_on(window, press, ended, qtbot, idle):
     press("lstm", LONG)
     press("gru", 10)
     begun(window, qtbot, "lstm-adding")
     window.panel.form._model["units"].setValue(9)
     window.session.stop()
     qtbot.waitUntil(lambda: len(ended) == 2, timeout=60_000)
-    idle(window, qtbot)
+    idle()
     assert window.panel.form.configuration().units == 9
     assert window.panel.form.configuration().cell == "gru"
 
 
-def test_who_looks_back_stays_where_he_looks_when_the_next_begins(window, press, ended, qtbot):
+def test_who_looks_back_stays_where_he_looks_when_the_next_begins(window, press, ended, qtbot, idle):
     press("lstm", 1000)
     begun(window, qtbot, "lstm-adding")
     first = window.session.current
@@ -155,7 +151,7 @@ def test_who_looks_back_stays_where_he_looks_when_the_next_begins(window, press,
     qtbot.waitUntil(lambda: len(window.session.cursor.iterations) > 4, timeout=60_000)
     window.session.cursor.look_back(3)
     qtbot.waitUntil(lambda: len(ended) == 2, timeout=60_000)
-    idle(window, qtbot)
+    idle()
     assert window.session.current is first
     assert first.past[0] == 3
     assert [subject.name for subject in window.session.subjects()] == ["lstm-adding @ 3", "gru-adding @ 3"]

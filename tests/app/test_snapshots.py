@@ -39,21 +39,21 @@ def configured(window):
 
 
 @pytest.fixture
-def trained(window, configured, qtbot):
+def trained(window, configured, qtbot, idle):
     """Train a model to its end in the window: (iterations, **training) -> Run."""
 
     def run(iterations, **more):
         configured(iterations, **more)
         with qtbot.waitSignal(window.session.worker.ended, timeout=30_000):
             qtbot.mouseClick(window.panel.train_button, Qt.MouseButton.LeftButton)
-        qtbot.waitUntil(lambda: not window.session.busy, timeout=30_000)
+        idle()
         return window.session.current
 
     return run
 
 
 @pytest.fixture
-def live(window, configured, qtbot):
+def live(window, configured, qtbot, idle):
     """A training without end, 40 iterations of which are over; it is stopped at last."""
     configured(LONG)
     qtbot.mouseClick(window.panel.train_button, Qt.MouseButton.LeftButton)
@@ -61,7 +61,7 @@ def live(window, configured, qtbot):
     qtbot.waitUntil(lambda: bool(session.training and len(session.training.history) > 40), timeout=20_000)
     yield session.training
     session.stop()
-    qtbot.waitUntil(lambda: not session.busy, timeout=30_000)
+    idle()
 
 
 def after(configuration, iterations):
@@ -216,13 +216,13 @@ def test_all_shown_runs_go_back_each_to_its_own_snapshot(window, trained, loaded
     assert old.past is None
 
 
-def test_training_on_keeps_what_was_there(window, trained, qtbot):
+def test_training_on_keeps_what_was_there(window, trained, qtbot, idle):
     run = trained(20)
     window.session.cursor.look_back_to(11)
     shows(window, run, 11, qtbot)
     trace = run.past[1]
     window.panel.train_on()
-    qtbot.waitUntil(lambda: not window.session.busy, timeout=30_000)
+    idle()
     assert run.snapshots == tuple(n for n in range(40) if due(n) or n == 20)
     assert run.past == (11, trace)
     assert window.transport.training.where.text() == "iteration 11 / 40"
@@ -249,12 +249,12 @@ def test_the_influence_is_that_of_the_model_then(window, trained, qtbot):
     assert not np.allclose(run.influence.values, expected, rtol=1e-4, equal_nan=True)
 
 
-def test_the_reach_is_that_of_the_model_then(window, trained, qtbot):
+def test_the_reach_is_that_of_the_model_then(window, trained, qtbot, idle):
     run = trained(30)
     window.session.cursor.look_back_to(23)
     shows(window, run, 23, qtbot)
     qtbot.waitUntil(lambda: bool(window.session.subjects()[0].reaches), timeout=20_000)
-    qtbot.waitUntil(lambda: not window.session.busy, timeout=20_000)
+    idle()
     configuration = run.configuration
     model = Model(configuration)
     for update in train(model):
@@ -269,15 +269,14 @@ def test_the_reach_is_that_of_the_model_then(window, trained, qtbot):
     assert not np.allclose(found["state_jacobian"].mean, now, rtol=1e-4)
 
 
-def test_the_growth_is_measured_when_somebody_looks(window, trained, drawn, qtbot):
+def test_the_growth_is_measured_when_somebody_looks(window, trained, qtbot, idle):
     run = trained(30)
     assert [*run.growth] == [30]
     window.docks["growth"].show()
     window.docks["growth"].raise_()
     expected = [n for n in range(30) if due(n, PER_OCTAVE)]
     qtbot.waitUntil(lambda: {*run.growth} == {*expected, 30}, timeout=30_000)
-    qtbot.waitUntil(lambda: not window.session.busy, timeout=20_000)
-    drawn()
+    idle()
     panels = list(window.views["growth"].canvas.plot.panels)
     assert [mark.x.tolist() for panel in panels for mark in panel.marks] == [[*expected, 30]] * 2
     model = Model(run.configuration)
@@ -290,13 +289,13 @@ def test_the_growth_is_measured_when_somebody_looks(window, trained, drawn, qtbo
     np.testing.assert_allclose([mark.y[0, n], mark.low[0, n], mark.high[0, n]], [lag.value, lag.low, lag.high], rtol=1e-4)
 
 
-def test_giving_up_keeps_what_was_measured_and_goes_on_when_looked_at_again(window, trained, qtbot):
+def test_giving_up_keeps_what_was_measured_and_goes_on_when_looked_at_again(window, trained, qtbot, idle):
     run = trained(30)
     window.docks["growth"].show()
     window.docks["growth"].raise_()
     qtbot.waitUntil(lambda: len(run.growth) > 3, timeout=30_000)
     window.session.stop()
-    qtbot.waitUntil(lambda: not window.session.busy, timeout=20_000)
+    idle()
     found = dict(run.growth)
     window.docks["reach"].raise_()
     window.docks["growth"].raise_()
@@ -305,13 +304,13 @@ def test_giving_up_keeps_what_was_measured_and_goes_on_when_looked_at_again(wind
 
 
 @pytest.mark.parametrize("with_its_training", [True, False])
-def test_a_saved_training_opens_again(window, trained, qtbot, tmp_path, monkeypatch, with_its_training):
+def test_a_saved_training_opens_again(window, trained, qtbot, tmp_path, monkeypatch, with_its_training, idle):
     run = trained(30)
     window.session.cursor.look_back_to(23)
     shows(window, run, 23, qtbot)
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *about: (str(tmp_path / "kept"), ""))
     (window.files.ask_save_training if with_its_training else window.files.ask_save)()
-    qtbot.waitUntil(lambda: not window.session.busy, timeout=10_000)
+    idle()
     path = tmp_path / "kept.safetensors"
     assert len(load(path).snapshots) == with_its_training * len(run.snapshots)
     window.files.open([path])
@@ -330,13 +329,13 @@ def test_without_snapshots_there_is_no_training_to_save(window, loaded, saved):
     assert "no snapshots" in window.messages.label.text()
 
 
-def test_what_is_exported_is_what_is_shown(window, trained, qtbot, tmp_path):
+def test_what_is_exported_is_what_is_shown(window, trained, qtbot, tmp_path, idle):
     run = trained(30)
     window.session.cursor.look_back_to(23)
     shows(window, run, 23, qtbot)
     there = tmp_path / "n.csv"
     window.session.export("hidden", tmp_path / "h.svg", {}, there)
-    qtbot.waitUntil(lambda: not window.session.busy, timeout=20_000)
+    idle()
     rows = [row for row in csv.reader(there.read_text().splitlines()) if row[2] == "unit 2"]
     assert {row[0] for row in rows} == {"lstm-adding @ 23"}
     expected = after(run.configuration, 23).signals["hidden"][:, 0, 2]

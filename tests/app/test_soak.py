@@ -16,7 +16,7 @@ LAPS = 2
 
 
 @pytest.fixture
-def lap(window, loaded, saved, drawn, qtbot, tmp_path):
+def lap(window, loaded, saved, drawn, qtbot, tmp_path, idle):
     """Everything once, from nothing open to nothing open, and every dock drawn at the end."""
     session, cursor = window.session, window.session.cursor
     paths = [saved("rwa"), saved("clockwork")]
@@ -34,7 +34,7 @@ def lap(window, loaded, saved, drawn, qtbot, tmp_path):
         loaded(*paths)
         with qtbot.waitSignal(session.worker.ended, timeout=30_000):
             session.train(configuration)
-        qtbot.waitUntil(lambda: not session.busy, timeout=30_000)
+        idle()
         for run in list(session.runs):
             session.choose(run)
             cursor.choose(sequence=3, unit=2)
@@ -46,10 +46,10 @@ def lap(window, loaded, saved, drawn, qtbot, tmp_path):
         window.set_theme("dark")
         session.show_alone()
         session.export("hidden", tmp_path / "figure.png", {})
-        qtbot.waitUntil(lambda: not session.busy, timeout=30_000)
+        idle()
         while session.runs:
             session.remove(session.runs[-1])
-        qtbot.waitUntil(lambda: not session.busy, timeout=30_000)
+        idle()
         through_the_docks()
 
     return work

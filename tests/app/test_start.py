@@ -158,10 +158,10 @@ def test_show_takes_models_paths_and_names(monkeypatch, saved):
     assert opened == {"files": [path], "models": {"lstm-adding 1": model, "mine": model}}
 
 
-def test_a_model_made_in_python_is_shown(window, saved, qtbot):
+def test_a_model_made_in_python_is_shown(window, saved, qtbot, idle):
     window.session.adopt("mine", rnnscope.load(saved("gru")))
     qtbot.waitUntil(lambda: [run.name for run in window.session.runs] == ["mine"], timeout=10_000)
-    qtbot.waitUntil(lambda: not window.session.busy, timeout=10_000)
+    idle()
 
 
 def test_the_command_line_opens_files_in_the_window(monkeypatch, saved):

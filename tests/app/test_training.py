@@ -41,24 +41,24 @@ def press(qtbot, button):
     qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
 
 
-def train_to_the_end(window, qtbot):
+@pytest.fixture
+def train_to_the_end(window, qtbot, idle):
     """Press Train and wait until the training has ended and everything after it."""
-    with qtbot.waitSignal(window.session.worker.ended, timeout=30_000):
-        press(qtbot, window.panel.train_button)
-    idle(window, qtbot)
+
+    def run():
+        with qtbot.waitSignal(window.session.worker.ended, timeout=30_000):
+            press(qtbot, window.panel.train_button)
+        idle()
+
+    return run
 
 
-def idle(window, qtbot):
-    """Wait until nothing is under way."""
-    qtbot.waitUntil(lambda: not window.session.busy, timeout=30_000)
-
-
-def test_ten_iterations_live(window, form, qtbot):
+def test_ten_iterations_live(window, form, qtbot, train_to_the_end):
     configuration = form()
     words, traces = [], []
     window.session.state.connect(lambda: words.append(window.panel.train_button.text()))
     window.session.changed.connect(lambda: traces.append(window.session.current.trace))
-    train_to_the_end(window, qtbot)
+    train_to_the_end()
     assert (words[0], words[-1]) == ("Train next", "Train"), "the form says what is trained next"
     first = traces[0]
     run = window.session.current
@@ -74,7 +74,7 @@ def test_ten_iterations_live(window, form, qtbot):
     assert not window.panel.stop_button.isEnabled()
 
 
-def test_what_the_window_costs_the_training_is_measured_and_told(window, form, qtbot, monkeypatch):
+def test_what_the_window_costs_the_training_is_measured_and_told(window, form, qtbot, monkeypatch, idle):
     monkeypatch.setattr(worker, "TRACE_SHARE", 0.5)  # a trace takes half of the time
     trace = Held.trace
     monkeypatch.setattr(Held, "trace", lambda held, between: (time.sleep(0.1), trace(held, between))[1])
@@ -86,10 +86,10 @@ def test_what_the_window_costs_the_training_is_measured_and_told(window, form, q
     assert window.panel.status.text().endswith(f"{run.rate:.0f} it/s ({run.rate / run.alone:.0%})")
     assert f"{run.rate:.0f} with the window; {run.alone:.0f} by" in window.panel.status.toolTip()
     press(qtbot, window.panel.stop_button)
-    idle(window, qtbot)
+    idle()
 
 
-def test_pause_holds_go_on_continues_and_stop_keeps_what_was_learned(window, form, qtbot):
+def test_pause_holds_go_on_continues_and_stop_keeps_what_was_learned(window, form, qtbot, idle):
     form(iterations=100_000)
     press(qtbot, window.panel.train_button)
     run = _first_losses(window, qtbot)
@@ -103,35 +103,35 @@ def test_pause_holds_go_on_continues_and_stop_keeps_what_was_learned(window, for
     press(qtbot, window.panel.pause_button)
     qtbot.waitUntil(lambda: len(run.history) > held, timeout=10_000)
     press(qtbot, window.panel.stop_button)
-    idle(window, qtbot)
+    idle()
     assert held < len(run.history) < 100_000
     assert window.panel.status.text() == "Not training"
 
 
-def test_a_run_can_be_trained_on(window, form, qtbot):
+def test_a_run_can_be_trained_on(window, form, idle, train_to_the_end):
     form()
-    train_to_the_end(window, qtbot)
+    train_to_the_end()
     window.panel.train_on()
-    idle(window, qtbot)
+    idle()
     assert [len(run.history) for run in window.session.runs] == [20]
 
 
-def test_save_and_load_bring_back_weights_and_history(window, form, qtbot, tmp_path):
+def test_save_and_load_bring_back_weights_and_history(window, form, tmp_path, idle, train_to_the_end):
     form(engine="reference")  # what runs a model that comes from a file, too
-    train_to_the_end(window, qtbot)
+    train_to_the_end()
     run = window.session.current
     path = tmp_path / "kept.safetensors"
     window.session.save(run, path)
-    idle(window, qtbot)
+    idle()
     assert not run.unsaved
     np.testing.assert_array_equal(load(path).history.loss, run.history.loss)
     window.files.open([path])
-    idle(window, qtbot)
+    idle()
     again = window.session.runs[1]
     np.testing.assert_array_equal(again.trace.signals["cell"], run.trace.signals["cell"])
 
 
-def test_a_model_can_be_loaded_while_another_trains(window, form, saved, qtbot):
+def test_a_model_can_be_loaded_while_another_trains(window, form, saved, qtbot, idle):
     form(iterations=100_000)
     press(qtbot, window.panel.train_button)
     training = _first_losses(window, qtbot)
@@ -140,7 +140,7 @@ def test_a_model_can_be_loaded_while_another_trains(window, form, saved, qtbot):
     before = len(training.history)
     qtbot.waitUntil(lambda: len(training.history) > before, timeout=10_000)
     press(qtbot, window.panel.stop_button)
-    idle(window, qtbot)
+    idle()
 
 
 def test_closing_while_training_asks_and_ends_the_thread(window, form, qtbot, answered):
@@ -156,7 +156,9 @@ def test_closing_while_training_asks_and_ends_the_thread(window, form, qtbot, an
     assert "lstm-adding" in asked[0]
 
 
-def test_an_exception_on_the_worker_is_shown_with_its_traceback_and_the_window_lives_on(window, form, qtbot, monkeypatch):
+def test_an_exception_on_the_worker_is_shown_with_its_traceback_and_the_window_lives_on(
+    window, form, qtbot, monkeypatch, idle, train_to_the_end
+):
     form()
     draw = Adding.draw
 
@@ -168,11 +170,11 @@ def test_an_exception_on_the_worker_is_shown_with_its_traceback_and_the_window_l
     monkeypatch.setattr(Adding, "draw", broken)
     with qtbot.waitSignal(window.session.worker.failed, timeout=10_000):
         press(qtbot, window.panel.train_button)
-    idle(window, qtbot)
+    idle()
     assert window.session.training is None
     assert window.messages.isVisible()
     monkeypatch.undo()
-    train_to_the_end(window, qtbot)
+    train_to_the_end()
     assert len(window.session.runs[-1].history) == 10
 
 
@@ -183,7 +185,7 @@ def test_the_traceback_is_behind_the_details_button(window, qtbot):
     assert not window.messages.details.isHidden()
 
 
-def test_divergence_pauses_names_the_iteration_and_keeps_the_last_good_weights(window, form, qtbot, tmp_path):
+def test_divergence_pauses_names_the_iteration_and_keeps_the_last_good_weights(window, form, qtbot, tmp_path, idle):
     form(
         cell="elman",
         cell_settings={"nonlinearity": "relu"},
@@ -193,7 +195,7 @@ def test_divergence_pauses_names_the_iteration_and_keeps_the_last_good_weights(w
     )
     with qtbot.waitSignal(window.session.worker.ended, timeout=30_000) as ended:
         press(qtbot, window.panel.train_button)
-    idle(window, qtbot)
+    idle()
     run = window.session.current
     _, how = ended.args
     assert f"at iteration {len(run.history) + 1}" in how
@@ -201,7 +203,7 @@ def test_divergence_pauses_names_the_iteration_and_keeps_the_last_good_weights(w
     assert np.isfinite(run.history.loss).all()
     path = tmp_path / "diverged.safetensors"
     window.session.save(run, path)
-    idle(window, qtbot)
+    idle()
     assert all(parameter.isfinite().all() for parameter in load(path).parameters())
 
 
@@ -221,12 +223,12 @@ def test_wrong_settings_are_refused_at_the_form_by_name(window, form):
     assert "learning_rate" in editors.problem_label.text()
 
 
-def test_a_device_that_is_not_there_is_refused_in_one_line(window, form, qtbot):
+def test_a_device_that_is_not_there_is_refused_in_one_line(window, form, qtbot, idle):
     form(device="mps")
     with qtbot.waitSignal(window.session.worker.refused, timeout=10_000) as refused:
         press(qtbot, window.panel.train_button)
     assert refused.args[1].startswith("device: mps is not available")
-    idle(window, qtbot)
+    idle()
     assert window.session.runs == []
     assert window.panel.train_button.isEnabled()
 
@@ -236,7 +238,7 @@ def _first_losses(window, qtbot):
     return window.session.training
 
 
-def test_a_file_that_is_refused_does_not_hide_the_training_that_was_asked_for(window, form, qtbot, tmp_path):
+def test_a_file_that_is_refused_does_not_hide_the_training_that_was_asked_for(window, form, qtbot, tmp_path, idle):
     configuration = form(iterations=100_000)
     window.session.open([tmp_path / "missing.safetensors"])
     window.session.train(configuration)
@@ -244,23 +246,23 @@ def test_a_file_that_is_refused_does_not_hide_the_training_that_was_asked_for(wi
     assert window.panel.train_button.text() == "Train next"
     _first_losses(window, qtbot)
     press(qtbot, window.panel.stop_button)
-    idle(window, qtbot)
+    idle()
     assert [run.name for run in window.session.runs] == ["lstm-adding"]
 
 
-def test_training_on_with_a_device_that_is_not_there_leaves_the_window_usable(window, form, qtbot):
+def test_training_on_with_a_device_that_is_not_there_leaves_the_window_usable(window, form, qtbot, idle, train_to_the_end):
     form()
-    train_to_the_end(window, qtbot)
+    train_to_the_end()
     form(device="mps")
     with qtbot.waitSignal(window.session.worker.refused, timeout=10_000):
         window.panel.train_on()
-    idle(window, qtbot)
+    idle()
     assert window.session.training is None
     form(seed=1)
-    train_to_the_end(window, qtbot)
+    train_to_the_end()
 
 
-def test_the_worker_survives_a_trace_that_fails_twice(window, form, qtbot, monkeypatch):
+def test_the_worker_survives_a_trace_that_fails_twice(window, form, qtbot, monkeypatch, idle):
     configuration = form(iterations=100_000)
     window.session.train(configuration)
     _first_losses(window, qtbot)
@@ -271,13 +273,13 @@ def test_the_worker_survives_a_trace_that_fails_twice(window, form, qtbot, monke
     monkeypatch.setattr(Held, "trace", no_memory)
     with qtbot.waitSignal(window.session.worker.ended, timeout=10_000):
         press(qtbot, window.panel.stop_button)
-    idle(window, qtbot)
+    idle()
     monkeypatch.undo()
     assert window.session.worker.isRunning()
     assert window.panel.train_button.isEnabled()
 
 
-def test_a_measurement_gives_way_to_what_is_asked_for_and_comes_later(window, form, saved, qtbot, monkeypatch):
+def test_a_measurement_gives_way_to_what_is_asked_for_and_comes_later(window, form, saved, qtbot, monkeypatch, idle):
     monkeypatch.setattr(portions, "MEMORY", 1)
     configuration = form(iterations=30)
     order = []
@@ -286,13 +288,13 @@ def test_a_measurement_gives_way_to_what_is_asked_for_and_comes_later(window, fo
     window.files.open([saved("lstm", length=120)])
     qtbot.waitUntil(lambda: window.session.measuring is not None, timeout=10_000)
     window.session.train(configuration)
-    idle(window, qtbot)
+    idle()
     assert order[0] == "trained"
     assert sorted(order[1:]) == [run.identity for run in window.session.runs]
     assert all(run.reaches for run in window.session.runs)
 
 
-def test_a_model_that_cannot_be_measured_is_named_in_one_sentence(window, saved, qtbot):
+def test_a_model_that_cannot_be_measured_is_named_in_one_sentence(window, saved, qtbot, idle):
     path = saved("lstm")
     model = load(path)
     with torch.no_grad():
@@ -302,10 +304,10 @@ def test_a_model_that_cannot_be_measured_is_named_in_one_sentence(window, saved,
         window.files.open([path])
     assert told.args[0].startswith("lstm: its states or their gradients overflow")
     assert told.args[1] == ""
-    idle(window, qtbot)
+    idle()
 
 
-def test_the_wheel_over_a_field_without_focus_changes_nothing(window, form, qtbot):
+def test_the_wheel_over_a_field_without_focus_changes_nothing(window, form):
     form()
     window.messages.setFocus()
     before = window.panel.form.values()
@@ -319,13 +321,13 @@ def test_the_wheel_over_a_field_without_focus_changes_nothing(window, form, qtbo
     assert window.panel.form.values() == before
 
 
-def test_removing_what_no_file_has_asks_first(window, form, qtbot, monkeypatch):
+def test_removing_what_no_file_has_asks_first(window, form, monkeypatch, idle, train_to_the_end):
     form()
-    train_to_the_end(window, qtbot)
+    train_to_the_end()
     answers = [QMessageBox.StandardButton.No, QMessageBox.StandardButton.Yes]
     monkeypatch.setattr(QMessageBox, "question", lambda *about: answers.pop(0))
     window.files.ask_remove()
     assert len(window.session.runs) == 1
     window.files.ask_remove()
     assert window.session.runs == []
-    idle(window, qtbot)
+    idle()
