@@ -4,9 +4,11 @@ Only the states are kept, and of short runs the preactivations. Going back, thos
 from the states by one product, and the weights' gradients are one product a chunk. The adjoint of every state at every
 time step falls out of the loop, and signals are written where they arise. Threads share out the sequences, or the units of
 a single one: then they meet at each time step, and leave torch's own threads alone, which take up their cores for some
-milliseconds after each product. Checkpointed, only the states between chunks are
-kept, and each chunk runs again on the way back: memory grows with the square root of the time steps, or by 4 MB of
-preactivations at a time where that is more; the results are the same.
+milliseconds after each product. Where the product with the hidden states is large, torch multiplies, time step by time
+step: its products are up to three times as fast as those that a kernel can call.
+
+Checkpointed, only the states between chunks are kept, and each chunk runs again on the way back: memory grows with the
+square root of the time steps, or by 4 MB of preactivations at a time where that is more; the results are the same.
 """
 
 from __future__ import annotations
@@ -34,6 +36,7 @@ from rnnscope.core.engines.reference import NORMS, Unrolled, unroll
 CHUNK = 2**20  # preactivations that are made at once: 4 MB, which stays in the cache
 KEPT = 2**24  # preactivations that are kept for the way back if a run has no more: 64 MB
 WORTH = 2**11  # states at a time step, sequences times units, that a thread must have to be worth starting
+WIDE = 2**22  # multiplications of a thread at a time step from which on torch's products, called from Python, are faster
 PART = 2**16  # weights by h that a thread must have if the units of a single sequence are shared out
 NEVER = -(2**62)  # parts that have arrived when nobody is to wait any more
 _gang = Lock()  # parts of two runs in one pool could each wait for a thread that the other one has
@@ -104,9 +107,9 @@ class _Plan:
         """Of something with a row for every unit of every gate: (gates, parts, H / parts, ...)."""
         return rows.unflatten(0, (len(rows) // self.cell.units, self.parts, self.cell.units // self.parts))
 
-    def scratch(self, weight_h: Tensor, batch: int) -> np.ndarray:
+    def scratch(self, weight_h: Tensor, batch: int) -> Tensor:
         """Room for what passes between h and the gates at a time step, and at the next."""
-        return weight_h.new_empty(2, batch * self.parts, len(weight_h) // self.parts).numpy()
+        return weight_h.new_empty(2, batch * self.parts, len(weight_h) // self.parts)
 
     def rows(self, batch: int) -> list[tuple[int, int]]:
         """First and last + 1 of the sequences or parts of each share: as many as torch has threads, if each is worth it."""
@@ -187,7 +190,7 @@ class _Chunks:
 
     def __init__(self, plan, inputs, weight_x, weight_h, bias, vectors, rest, scratch, first: int, last: int, keep: bool):
         cell, steps, parts = plan.cell, len(inputs), plan.parts
-        self.plan, self.inputs, self.rows, self.scratch = plan, inputs, (first, last), scratch
+        self.plan, self.inputs, self.rows = plan, inputs, (first, last)
         self.seen = slice(None) if parts > 1 else slice(first, last)  # whose inputs and hidden states it reads
         columns, self.last_x, self.first_h = (n // parts for n in (cell.columns, cell.last_x, cell.first_h))
         batch = last - first
@@ -197,15 +200,18 @@ class _Chunks:
         self.weight_x, self.weight_h, self.bias = (
             plan.by_part(x.detach())[:, part].flatten(0, 1).contiguous() for x in (weight_x, weight_h, bias)
         )
-        self.there = self.weight_h.t().contiguous().numpy()
         parted = plan.by_part(weight_h.detach()).transpose(0, 1).flatten(0, 2)
-        self.again = parted.narrow(1, part * units, units).contiguous().numpy()
+        self.there, self.again = self.weight_h.t().contiguous(), parted.narrow(1, part * units, units).contiguous()
+        self.wide = batch > 1 and batch * self.there.numel() >= WIDE
+        self.weights = [x[: 0 if self.wide else None].numpy() for x in (self.there, self.again)]
+        self.scratch, self.row = scratch.numpy(), scratch[:, first:last]
         constants = vectors.detach().narrow(1, part * units, units).contiguous().numpy()
         self.given = constants, _arrays([x.contiguous() for x in rest[len(cell.states) :]])
         keep = keep and not plan.checkpoint and steps * batch * columns <= KEPT
         self.kept = blank(inputs, steps, batch, columns) if keep else None
         self._gates = blank(inputs, 0 if keep else self.steps, batch, columns)
         self.lanes = inputs.shape[1] * parts, units
+        self.whose = first, first, last, plan.arrived
 
     def room(self, steps: int, more: int = 0) -> list[Tensor]:
         """Room for every state at so many time steps: (steps + more, B parts, H / parts) each."""
@@ -229,9 +235,9 @@ class _Chunks:
         """Gradients of the weights by x and h and of the bias; those of the rest are filled in."""
         cell, kernel = self.plan.cell, self.plan.kernel
         to_weight_x, to_weight_h, to_bias = (torch.zeros_like(x) for x in (self.weight_x, self.weight_h, self.bias))
-        fixed = [self.again, *self.given, _arrays(to_lower)]
-        loose = [_arrays(adjoints), _arrays(carried), back.numpy(), sums.numpy()]
         run, gauge = (kernel.backward, _NONE) if norms is None else (kernel.gauged, norms.numpy())
+        fixed = self.scratch, self.weights[1], *self.given, _arrays(to_lower), _arrays(states)
+        loose = _arrays(carried), back.numpy(), sums.numpy(), gauge
         from_outside = [(adjoints[n], given[name]) for n, name in enumerate(cell.states) if name in given]
         for n, (begin, end) in reversed(list(enumerate(self.spans()))):
             for adjoint, gradient in from_outside:
@@ -246,8 +252,12 @@ class _Chunks:
                 gates = self._gates[: end - begin] if self.plan.checkpoint else self.made(begin, end, before)
             else:
                 gates = made[begin:end]
-            whose = self.rows[0], *self.rows, self.plan.arrived
-            run(gates.numpy(), self.scratch, *fixed, _arrays(states), *loose, gauge, begin, place, *whose)
+            there, outside = gates.numpy(), _arrays(adjoints)
+            for t, piece in reversed(self.pieces(end - begin)):
+                these = tuple(x[piece] if len(x) > 1 else x for x in outside)
+                run(there[piece], *fixed, these, *loose, begin + t, place + t, *self.whose)
+                if self.wide:
+                    torch.mm(self.row[(begin + t) % 2], self.again, out=self.of(back))
             columns = gates.flatten(0, 1)
             by_x, by_h = columns[:, : self.last_x], columns[:, self.first_h :]
             to_weight_x.addmm_(by_x.t(), self.inputs[begin:end, self.seen].flatten(0, 1))
@@ -277,10 +287,18 @@ class _Chunks:
 
     def advance(self, begin: int, end: int, states: Sequence[Tensor], signals: Sequence[Tensor]) -> None:
         """Run the cell over a chunk, from the states before it on."""
-        gates = self._of_x(begin, end, self._gates[: end - begin] if self.kept is None else self.kept[begin:end])
-        kernel = self.plan.kernel.traced if signals else self.plan.kernel.forward
-        arrays = (gates.numpy(), self.scratch, self.there, *self.given, _arrays(states), _arrays(signals))
-        kernel(*arrays, begin, 0 if self.plan.checkpoint else begin, self.rows[0], *self.rows, self.plan.arrived)
+        gates = self._of_x(begin, end, self._gates[: end - begin] if self.kept is None else self.kept[begin:end]).numpy()
+        run = self.plan.kernel.traced if signals else self.plan.kernel.forward
+        fixed = self.scratch, self.weights[0], *self.given, _arrays(states), _arrays(signals)
+        place, hidden = 0 if self.plan.checkpoint else begin, self.of(states[0], 1)
+        for t, piece in self.pieces(end - begin):
+            if self.wide:
+                torch.mm(hidden[place + t], self.there, out=self.row[0])
+            run(gates[piece], *fixed, begin + t, place + t, *self.whose)
+
+    def pieces(self, steps: int) -> list[tuple[int, slice]]:
+        """What of a chunk the kernels do at one go, and where it begins: all, or a time step if torch is to multiply."""
+        return [(t, slice(t, t + 1)) for t in range(steps)] if self.wide else [(0, slice(None))]
 
     def made(self, begin: int, end: int, before: Tensor) -> Tensor:
         """The preactivations of a chunk, from its inputs and the hidden states before each time step, (C B, H)."""

@@ -93,7 +93,7 @@ def {name}(gates, rows, weight, constants, lower, states, signals, begin, place,
 
     `gates` holds what the inputs and the biases give, and gets what the states before give on top of it; its rows are
     those from `offset` on, which is `first`; but knowing that, LLVM would compare blocks of sequences where rows do
-    not overlap, and run the slow loop.
+    not overlap, and run the slow loop. Where `weight` is empty, the product with the states before is in `rows` already.
 
     The units of a single sequence can be parted among threads, which meet at each time step: then parts stand where
     else sequences stand, `gates` and `weight` are those of the part, and h is that of all.
@@ -103,7 +103,7 @@ def {name}(gates, rows, weight, constants, lower, states, signals, begin, place,
     for t in range(steps):
         at, now = place + t, begin + t
         row = rows[0]
-        if row.shape[1]:
+        if weight.size:
             if parts > 1:
                 meet(arrived, parts)
                 np.dot(states[0][at].reshape(-1), weight, row[first])
@@ -127,7 +127,8 @@ def {name}(
     `adjoints` are those of the outputs, or one row of zeros; `carried` and `back` hold what the chunk hands to the one
     before it. Adjoints of gates that nothing feeds are added to `sums[first]`. `gauge` gets the norms over units of the
     adjoints of the states after each time step: of the whole in coordinates, then of each state. Of parted units, `weight`
-    holds the columns of the part, and two rows take turns, so that no part writes where another one still reads.
+    holds the columns of the part, and two rows take turns, so that no part writes where another one still reads. Where
+    `weight` is empty, the product is left to the caller.
     """
     steps, units = gates.shape[0], states[0].shape[2]
     adjoint = np.empty(({rows}, units), F)
@@ -138,7 +139,7 @@ def {name}(
         for b in range(first, last):
             for k in range(units):
 {body}
-{after}        if row.shape[1]:
+{after}        if weight.size:
             if len(weight) > row.shape[1]:
                 meet(arrived, len(row))
                 np.dot(row.reshape(-1), weight, back[first])
