@@ -36,7 +36,7 @@ from rnnscope.core.engines.reference import NORMS, Unrolled, unroll
 CHUNK = 2**20  # preactivations that are made at once: 4 MB, which stays in the cache
 KEPT = 2**24  # preactivations that are kept for the way back if a run has no more: 64 MB
 WORTH = 2**11  # states at a time step, sequences times units, that a thread must have to be worth starting
-WIDE = 2**22  # multiplications of a thread at a time step from which on torch's products, called from Python, are faster
+WIDE = 10**6  # multiplications of a thread at a time step up to which OpenBLAS, which kernels call, copies no weights
 PART = 2**16  # weights by h that a thread must have if the units of a single sequence are shared out
 NEVER = -(2**62)  # parts that have arrived when nobody is to wait any more
 _gang = Lock()  # parts of two runs in one pool could each wait for a thread that the other one has
@@ -204,7 +204,7 @@ class _Chunks:
         self.there, self.again = self.weight_h.t().contiguous(), parted.narrow(1, part * units, units).contiguous()
         self.wide = batch > 1 and batch * self.there.numel() >= WIDE
         self.weights = [x[: 0 if self.wide else None].numpy() for x in (self.there, self.again)]
-        self.scratch, self.row = scratch.numpy(), scratch[:, first:last]
+        self.scratch, self.row = scratch.numpy(), scratch[:, first:last].unbind()
         constants = vectors.detach().narrow(1, part * units, units).contiguous().numpy()
         self.given = constants, _arrays([x.contiguous() for x in rest[len(cell.states) :]])
         keep = keep and not plan.checkpoint and steps * batch * columns <= KEPT
@@ -238,6 +238,7 @@ class _Chunks:
         run, gauge = (kernel.backward, _NONE) if norms is None else (kernel.gauged, norms.numpy())
         fixed = self.scratch, self.weights[1], *self.given, _arrays(to_lower), _arrays(states)
         loose = _arrays(carried), back.numpy(), sums.numpy(), gauge
+        to_h = self.of(back)
         from_outside = [(adjoints[n], given[name]) for n, name in enumerate(cell.states) if name in given]
         for n, (begin, end) in reversed(list(enumerate(self.spans()))):
             for adjoint, gradient in from_outside:
@@ -257,7 +258,7 @@ class _Chunks:
                 these = tuple(x[piece] if len(x) > 1 else x for x in outside)
                 run(there[piece], *fixed, these, *loose, begin + t, place + t, *self.whose)
                 if self.wide:
-                    torch.mm(self.row[(begin + t) % 2], self.again, out=self.of(back))
+                    torch.mm(self.row[(begin + t) % 2], self.again, out=to_h)
             columns = gates.flatten(0, 1)
             by_x, by_h = columns[:, : self.last_x], columns[:, self.first_h :]
             to_weight_x.addmm_(by_x.t(), self.inputs[begin:end, self.seen].flatten(0, 1))
@@ -290,10 +291,11 @@ class _Chunks:
         gates = self._of_x(begin, end, self._gates[: end - begin] if self.kept is None else self.kept[begin:end]).numpy()
         run = self.plan.kernel.traced if signals else self.plan.kernel.forward
         fixed = self.scratch, self.weights[0], *self.given, _arrays(states), _arrays(signals)
-        place, hidden = 0 if self.plan.checkpoint else begin, self.of(states[0], 1)
+        place = 0 if self.plan.checkpoint else begin
+        before = self.of(states[0], 1)[place : place + end - begin].unbind() if self.wide else ()
         for t, piece in self.pieces(end - begin):
             if self.wide:
-                torch.mm(hidden[place + t], self.there, out=self.row[0])
+                torch.mm(before[t], self.there, out=self.row[0])
             run(gates[piece], *fixed, begin + t, place + t, *self.whose)
 
     def pieces(self, steps: int) -> list[tuple[int, slice]]:
