@@ -151,6 +151,7 @@ def test_a_hundred_thousand_time_steps(name, make_model, measure):
             parameter.zero_()
         cell.bias[cell.gate_rows(gate, "bias")] = np.log(0.9999 / 0.0001)
     model.network.engine = "fused"
+    prepare(cell, torch.float32, wait=True)
     reach = measure("direct_weight", model, torch.zeros(steps, 1, 2), done.append)
     lags = np.arange(steps)
     expected = (steps - lags) / steps if name == "rwa" else 0.9999**lags

@@ -88,16 +88,16 @@ class RWA(Cell):
 
     def derived(self, signals: Values, before: Values) -> Values:
         """Weights of the newest moment and of all before it: alpha + retention = 1."""
-        maximum, log_d = signals["running_maximum"], torch.log(signals["denominator"])
-        log_write = signals["attention_logit"] - maximum - log_d  # never by way of the mass, whose digits the maximum eats
-        log_retention = before["running_maximum"] - maximum + torch.log(before["denominator"]) - log_d
-        log_retention = torch.minimum(log_retention, torch.zeros_like(log_retention))
+        maximum, d, log_d = signals["running_maximum"], signals["denominator"], torch.log(signals["denominator"])
+        fallen = before["running_maximum"] - maximum
+        log_write = signals["attention_logit"] - maximum  # never by way of the mass, whose digits the maximum eats
+        log_retention = fallen + torch.log(before["denominator"]) - log_d
         return {
             "log_mass": maximum + log_d,
-            "newest_weight": torch.exp(log_write),
-            "retention": torch.exp(log_retention),
-            "log_retention": log_retention,
-            "log_write": log_write,
+            "newest_weight": torch.exp(log_write) / d,
+            "retention": torch.exp(fallen) * (before["denominator"] / d),
+            "log_retention": torch.minimum(log_retention, torch.zeros_like(log_retention)),
+            "log_write": log_write - log_d,
         }
 
     def coordinates(self, state: Values) -> Values:
