@@ -174,7 +174,6 @@ def _as_wide_as(configuration: Configuration, parameters: int) -> Configuration:
 
 
 def _train_and_save(configuration: Configuration, out: Path, snapshots: bool) -> None:
-    import numpy as np
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -182,30 +181,29 @@ def _train_and_save(configuration: Configuration, out: Path, snapshots: bool) ->
     from rnnscope.core.formats import save
     from rnnscope.core.model import Model
     from rnnscope.core.trace import History
-    from rnnscope.core.training import Diverged, train, with_snapshots
+    from rnnscope.core.training import Diverged, scalars, train, with_snapshots
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # batch systems end jobs so: keep the model, as for Ctrl-C
     model = Model(configuration)
     total = configuration.training.iterations
-    losses, norms, trouble = [], [], None
+    updates, trouble = [], None
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress:
         bar = progress.add_task("loss", total=total)
         try:
             for update in with_snapshots(model, train(model)) if snapshots else train(model):
-                losses.append(update.loss)
-                norms.append(update.gradient_norm)
+                updates.append(update)
                 if update.iteration % 10 == 0 or update.iteration == total:
                     progress.update(bar, completed=update.iteration, description=f"loss {float(update.loss):.4f}")
         except (Diverged, KeyboardInterrupt) as error:
             trouble = error
-    if not losses:
+    if not updates:
         raise trouble
-    model.history = History(*(np.array([float(value) for value in curve], np.float32) for curve in (losses, norms)))
+    model.history = History(*scalars(updates))
     save(model, out, snapshots=snapshots)
     task, reached = model.task, score(model)
     typer.echo(
-        f"{out}: {task.score_name} {reached:.4g}, {_verdict(task, reached)}, last loss {losses[-1]:.4g} "
+        f"{out}: {task.score_name} {reached:.4g}, {_verdict(task, reached)}, last loss {updates[-1].loss:.4g} "
         f"(a model without memory that {task.baseline_words}: {task.baseline:.4g})"
     )
     if trouble is not None:

@@ -1,13 +1,15 @@
-"""What the worker handles: jobs, the models it holds, the training under way, and how a job may end."""
+"""What the worker handles: jobs, the models it holds, and how a job may end."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rnnscope.core.trace import Facts, History, Trace
+
+RECORDS = "Recording {}"  # what takes long, in words for the window; {} is the run
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,19 +70,3 @@ class Held:
         from rnnscope.core.recording import record_batch
 
         return record_batch(self.model, self.probe, between)
-
-
-@dataclass
-class Ongoing:
-    """The training under way; `pending` holds scalars that are still on the device."""
-
-    run: int
-    updates: Any
-    started: float
-    pending: list = field(default_factory=list)
-    paused: bool = False
-    next_frame: float = 0.0
-    next_trace: float = 0.0
-    spent: float = 0.0  # seconds of iterations, since `started`
-    rate: float = 0.0
-    alone: float = 0.0

@@ -353,7 +353,8 @@ class Session(QObject):
     def measure_by(self, measures: tuple[str, ...]) -> None:
         """Choose the measures, and take those that are missing of the shown runs."""
         missing = tuple(name for name in measures if name not in self.measures)
-        self.measures, self.worker.chosen = measures, frozenset(measures)
+        self.measures = measures
+        self.worker.choose_measures(measures)
         for run in self.shown if missing else ():
             self.worker.measure(run.identity, missing)
         self._pause.start()

@@ -2,39 +2,29 @@
 
 from __future__ import annotations
 
-import math
 import os
-import time
 import traceback
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from queue import SimpleQueue
-from threading import Event
 from typing import Any
 
-import numpy as np
 from PySide6.QtCore import QObject, QThread, Signal
 
 from rnnscope.app.catalogue import Catalogue
-from rnnscope.app.jobs import Arrival, Cancelled, GaveWay, Held, Job, Ongoing, Refused
-from rnnscope.app.mailbox import Frame, Mailbox
-from rnnscope.app.recent_traces import RecentTraces
-from rnnscope.core.reach import QUICK, TRAINING
+from rnnscope.app.jobs import RECORDS, Arrival, Cancelled, GaveWay, Held, Job, Refused
+from rnnscope.app.mailbox import Mailbox
+from rnnscope.app.measurements import Measurements
+from rnnscope.app.ongoing import Ongoing
+from rnnscope.app.progress import Progress
+from rnnscope.core.reach import TRAINING
 from rnnscope.core.trace import Trace
 from rnnscope.views.plot import Plot
 from rnnscope.views.subject import Position
 
 NO_RUN = 0  # of a job that belongs to none
-LEAST_PERIOD = 0.05  # seconds between frames
-PATIENCE = 0.3  # seconds from which on a recording takes long
-RECORDS, MEASURES, FOLLOWS, EXPORTS = (  # what takes long, in words for the window; {} is the run
-    "Recording {}",
-    "Measuring how far back {} reaches",
-    "Finding what mattered to {}",
-    "Exporting the view",
-)
-TRACE_SHARE = 0.04  # of the worker's time may go into traces while it trains
+EXPORTS = "Exporting the view"  # in words for the window
 
 
 class Worker(QThread):
@@ -66,15 +56,10 @@ class Worker(QThread):
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._patient: deque[Job] = deque()
         self._held: dict[int, Held] = {}
-        self._wanted: dict[int, int] = {}  # the iteration of a run that is looked at, where that is not now
-        self._pointed: dict[int, Position] = {}  # where the influence of a run was asked for last
-        self._past = RecentTraces()
-        self._grown: set[tuple[int, int, str]] = set()  # run, iteration and measure of what was measured of the past
+        self._progress = Progress(self.progressed.emit, lambda: not self._jobs.empty(), self.isInterruptionRequested)
+        self._measurements = Measurements(self._held, self._progress)
         self._training: Ongoing | None = None
         self._holds = False  # whether the training is to stay paused: else nobody waits for what it did until then
-        self._cancel = Event()
-        self.chosen = frozenset(QUICK)  # measures: what is not among them is not begun, or ended
-        self._doing, self._tells = "", 0.0  # what takes long, and when its progress is told next
         self._threads = 0  # that torch used before
         self.outstanding = 0  # jobs whose answer is still to come
         self._answered.connect(self._on_answered)
@@ -106,6 +91,10 @@ class Worker(QThread):
         """End the training; what it has learned stays."""
         self._ask(NO_RUN, lambda: self._end("stopped"))
 
+    def choose_measures(self, measures: tuple[str, ...]) -> None:
+        """Say by what is measured: what is not among them is not begun, or ended."""
+        self._measurements.chosen = frozenset(measures)
+
     def measure(self, run: int, measures: tuple[str, ...]) -> None:
         """Measure how far back a model reaches; what trains fresh models for hours is a job that lets others pass."""
         for long in (False, True):
@@ -118,24 +107,26 @@ class Worker(QThread):
 
     def recall(self, run: int, iteration: int | None) -> None:
         """Trace a model at a snapshot; what was asked for before and is not begun is dropped. None: now is looked at."""
+        wanted = self._measurements.wanted
         if iteration is None:
-            self._wanted.pop(run, None)
+            wanted.pop(run, None)
         else:
-            self._wanted[run] = iteration
+            wanted[run] = iteration
             self._ask(run, lambda: self._recall(run, iteration))
 
     def measure_past(self, run: int, measures: tuple[str, ...], iteration: int) -> None:
         """Measure how far back a model reached at a snapshot, if it is still looked at by then."""
-        self._ask(run, lambda: self._wanted.get(run) == iteration and self._grow(run, measures, (iteration,)), patient=True)
+        wanted = self._measurements.wanted
+        self._ask(run, lambda: wanted.get(run) == iteration and self._grow(run, measures, (iteration,)), patient=True)
 
     def influence(self, run: int, position: Position) -> None:
         """Find what mattered to an output at a position in the probe, and in the training; earlier wishes end."""
-        self._pointed[run] = position
+        self._measurements.pointed[run] = position
         self._ask(run, lambda: self._influence(run, position))
 
     def cancel(self) -> None:
         """Give up what takes long and is under way."""
-        self._cancel.set()
+        self._progress.cancel()
 
     def save(self, run: int, path: Path, snapshots: bool = False) -> None:
         """Write a model file, with its snapshots if asked for."""
@@ -147,8 +138,7 @@ class Worker(QThread):
 
     def forget(self, run: int) -> None:
         """Let go of a model."""
-        self._wanted.pop(run, None)
-        self._pointed.pop(run, None)
+        self._measurements.unwanted(run)
         self._ask(run, lambda: self._forget(run))
 
     def _ask(self, run: int, do: Callable[[], None], **how: bool) -> None:
@@ -176,7 +166,7 @@ class Worker(QThread):
         try:
             catalogue = self._prepare()
         except Exception as error:
-            self.failed.emit(f"rnnscope cannot start its model core: {error}", traceback.format_exc())
+            self.failed.emit(NO_RUN, f"rnnscope cannot start its model core: {error}", traceback.format_exc())
             return
         self.ready.emit(catalogue)
         while (job := self._next_job()) is not None:
@@ -211,28 +201,12 @@ class Worker(QThread):
         """Import what is heavy, and say what can be chosen."""
         import torch
 
-        from rnnscope.core.cells import CELLS
-        from rnnscope.core.configuration import Configuration, Training
-        from rnnscope.core.networks import NETWORKS
         from rnnscope.core.store import folder, tidy
-        from rnnscope.core.tasks import TASKS
 
         tidy(folder())
         self._threads = torch.get_num_threads()
         torch.set_num_threads(max(1, (os.cpu_count() or 2) - 1))  # one core is the screen's
-        return Catalogue(
-            Configuration,
-            Training,
-            {name: cell.Settings for name, cell in CELLS.items()},
-            {name: network.Settings for name, network in NETWORKS.items()},
-            TASKS,
-            {name: network.joins or tuple(CELLS) for name, network in NETWORKS.items()},
-            {
-                name: tuple(task for task, kind in TASKS.items() if network.needs in ("", kind.structure))
-                for name, network in NETWORKS.items()
-            },
-            {name: thing.name for table in (CELLS, NETWORKS, TASKS) for name, thing in table.items()},
-        )
+        return Catalogue.made()
 
     def _guarded(self, run: int, do: Callable[[], None]) -> None:
         """Do something for a run, and tell what went wrong."""
@@ -278,9 +252,9 @@ class Worker(QThread):
         """Whoever cancels it does not want the model, or closes the window."""
         from rnnscope.core.tasks.task import PROBE_SEQUENCES
 
-        self._starts(RECORDS)
+        self._progress.starts(RECORDS)
         try:
-            trace = held.trace(lambda done: self._look_up(run, done, gives_way=False))
+            trace = held.trace(lambda done: self._progress.look_up(run, done, gives_way=False))
         except Cancelled:
             if self.isInterruptionRequested():
                 raise
@@ -300,10 +274,12 @@ class Worker(QThread):
         self._begin(run)
 
     def _begin(self, run: int) -> None:
-        from rnnscope.core.training import train, with_snapshots
+        from rnnscope.core.files import sentence
 
-        model = self._held[run].model
-        self._training = Ongoing(run, with_snapshots(model, train(model, wait=False)), time.perf_counter())
+        held = self._held[run]
+        self._training = Ongoing(
+            run, held, self.mailbox, self._progress, lambda error: self.refused.emit(run, sentence(error))
+        )
         self.began.emit(run)
 
     def _train_on(self, run: int, training: Any) -> None:
@@ -315,66 +291,12 @@ class Worker(QThread):
         self._begin(run)
 
     def _iterate(self) -> None:
-        training, began = self._training, time.perf_counter()
-        update = next(training.updates, None)
-        if update is None:
+        if not self._training.iterate():
             self._end("finished")
-            return
-        training.pending.append((update.loss, update.gradient_norm))
-        now = time.perf_counter()
-        training.spent += now - began
-        if now >= training.next_frame and self.mailbox.wants:
-            self._publish(training, now)
-
-    def _publish(self, training: Ongoing, now: float, gone: Callable[[], bool] | None = None) -> None:
-        """Hand over what is new. A trace is made as often as TRACE_SHARE of the time allows; and anyway, and however long
-        that takes, if `gone` tells when it is no longer waited for.
-        """
-        held, began = self._held[training.run], time.perf_counter()
-        loss, norm = _scalars(training.pending)
-        training.spent += time.perf_counter() - began  # a GPU is waited for here
-        held.model.history = held.model.history.extended(loss, norm)
-        if loss.size:
-            training.rate = _smoothed(training.rate, loss.size / (now - training.started))
-            training.alone = _smoothed(training.alone, loss.size / training.spent)
-        training.pending, training.started, training.spent = [], now, 0.0
-        trace = None
-        if gone or now >= training.next_trace:
-            trace = self._next_trace(training, held, gone)
-        device, snapshots = f"{held.model.device} · {held.model.network.engine}", held.model.snapshots.iterations
-        self.mailbox.put(Frame(training.run, loss, norm, training.rate, training.alone, device, trace, snapshots))
-        training.next_frame = now + LEAST_PERIOD
-
-    def _next_trace(self, training: Ongoing, held: Held, gone: Callable[[], bool] | None) -> Trace | None:
-        """None if it was given up, if it takes long and there is something else to do, or if there is no room for it."""
-        from rnnscope.core.files import sentence
-
-        def between(done: float) -> None:
-            if gone and gone():
-                raise GaveWay
-            self._look_up(training.run, done, not gone and done < 1 and time.perf_counter() > began + PATIENCE)
-
-        self._starts(RECORDS)
-        began = time.perf_counter()
-        training.next_trace = math.inf
-        if not gone:
-            self._tells = math.inf
-        try:
-            trace = held.trace(between)
-        except (Cancelled, GaveWay):
-            trace = None
-        except OSError as error:
-            self.refused.emit(training.run, sentence(error))
-            return None
-        training.next_trace = began + (time.perf_counter() - began) / TRACE_SHARE
-        return trace
 
     def _pause(self, paused: bool) -> None:
         if self._training:
-            self._training.paused = paused
-            if paused:
-                self._publish(self._training, time.perf_counter(), gone=lambda: not self._holds)
-            self._training.started = time.perf_counter()
+            self._training.pause(paused, gone=lambda: not self._holds)
 
     def _end(self, how: str) -> None:
         """End the training whatever happens on the way: a last trace may fail where an iteration did."""
@@ -382,107 +304,32 @@ class Worker(QThread):
         if training is None:
             return
         try:
-            training.updates.close()
-            self._publish(training, time.perf_counter(), gone=lambda: False)
+            training.close()
         except Exception as error:
             self.failed.emit(training.run, f"{type(error).__name__}: {error}", traceback.format_exc())
-        self._held[training.run].model.eval()
         self.ended.emit(training.run, how)
 
     def _measure(self, run: int, measures: tuple[str, ...]) -> None:
-        from rnnscope.core.comparison import evaluated
-
-        def between(done: float) -> None:
-            if not self.chosen.issuperset(measures):
-                raise GaveWay
-            self._look_up(run, done)
-
-        measures = tuple(name for name in measures if name in self.chosen)
-        if run not in self._held or not measures:
-            return
-        self._starts(MEASURES, at_once=True)
-        between(0)
-        model = self._held[run].model
-        try:
-            measured = evaluated(model, model.task, measures, between=between)
-        except ValueError as error:
-            raise Refused(str(error)) from None
-        self.measured.emit(run, measured)
-
-    def _starts(self, doing: str, at_once: bool = False) -> None:
-        """Something begins that may take long, and is told of if it does, or at once."""
-        self._cancel.clear()
-        self._doing, self._tells = doing, time.perf_counter() + (0 if at_once else PATIENCE)
-
-    def _look_up(self, run: int, done: float, gives_way: bool = True) -> None:
-        """Between two portions of what takes long: tell how far it is, unless it is given up or something else is to do."""
-        if self._cancel.is_set() or self.isInterruptionRequested():
-            raise Cancelled
-        if gives_way and not self._jobs.empty():
-            raise GaveWay
-        if time.perf_counter() >= self._tells:
-            self._tells = time.perf_counter() + LEAST_PERIOD
-            self.progressed.emit(run, done, self._doing)
+        if reaches := self._measurements.measure(run, measures):
+            self.measured.emit(run, reaches)
 
     def _grow(self, run: int, measures: tuple[str, ...], iterations: tuple[int, ...]) -> None:
-        """What is measured stays measured when something else comes between. What overflows at a snapshot leaves a gap."""
-        from rnnscope.core.comparison import evaluated
-
-        if run not in self._held:
-            return
-        self._starts(MEASURES, at_once=True)
-        model, known = self._held[run].model, self._grown
-        there = [n for n in iterations if n in model.snapshots.weights]
-        for count, iteration in enumerate(there):
-            missing = [name for name in measures if (run, iteration, name) not in known]
-            if not missing:
-                continue
-            self._look_up(run, count / len(there))
-            past = model.at(iteration)
-            try:
-                reaches = evaluated(
-                    past, past.task, missing, between=lambda done, n=count: self._look_up(run, (n + done) / len(there))
-                )
-            except ValueError:
-                reaches = {}
-            known |= {(run, iteration, name) for name in missing}
+        for iteration, reaches in self._measurements.grow(run, measures, iterations):
             self.grown.emit(run, iteration, reaches)
 
     def _recall(self, run: int, iteration: int) -> None:
-        def between(done: float) -> None:
-            if self._wanted.get(run) != iteration:
-                raise Cancelled
-            self._look_up(run, done, gives_way=False)
-
-        if run in self._held and self._wanted.get(run) == iteration:
-            held = self._held[run]
-            self._starts(RECORDS)
-            trace = self._past.get(run, iteration, lambda: held.at(iteration).trace(between))
+        if trace := self._measurements.recall(run, iteration):
             self.recalled.emit(run, iteration, trace)
 
     def _influence(self, run: int, position: Position) -> None:
-        from rnnscope.core.memory.influence import influence
-
-        def between(done: float) -> None:
-            if self._pointed.get(run) is not position:
-                raise Cancelled
-            self._look_up(run, done, gives_way=False)
-
-        if run in self._held and self._pointed.get(run) is position:
-            model = self._held[run].at(position.iteration).model
-            here = position.sequence, position.time_step, position.output
-            self._starts(FOLLOWS)
-            try:
-                found = influence(model, model.task.probe(), *here, between)
-                self.influenced.emit(run, found)
-            except ValueError as error:
-                raise Refused(str(error)) from None
+        if found := self._measurements.influence(run, position):
+            self.influenced.emit(run, found)
 
     def _save(self, run: int, path: Path, snapshots: bool) -> None:
         from rnnscope.core.formats import save
 
         if self._training and self._training.run == run:
-            self._publish(self._training, time.perf_counter())
+            self._training.publish()
         save(self._held[run].model, path, snapshots=snapshots)
         self.saved.emit(run, str(path))
 
@@ -490,18 +337,17 @@ class Worker(QThread):
         from rnnscope.figures import save_figure, save_numbers
 
         def between(done: float) -> None:
-            self._look_up(NO_RUN, done, gives_way=False)
+            self._progress.look_up(NO_RUN, done, gives_way=False)
 
-        self._starts(EXPORTS, at_once=True)
-        written = path
+        self._progress.starts(EXPORTS, after=0)
+        written, half = path, 2 if numbers else 1
         try:
             between(0)
             plot = draw()
-            between(0)
-            save_figure(plot, path, **options)
+            save_figure(plot, path, **options, between=lambda done: between(done / half))
             if numbers:
                 written = numbers
-                save_numbers(plot, numbers, between)
+                save_numbers(plot, numbers, lambda done: between((1 + done) / 2))
         except ValueError as error:
             raise Refused(str(error)) from None
         except Cancelled:
@@ -513,18 +359,4 @@ class Worker(QThread):
         if self._training and self._training.run == run:
             self._end("stopped")
         self._held.pop(run, None)
-        self._past.forget(run)
-
-
-def _smoothed(before: float, now: float) -> float:
-    return 0.8 * before + 0.2 * now if before else now
-
-
-def _scalars(pending: list) -> tuple[np.ndarray, np.ndarray]:
-    """Losses and gradient norms, stacked on the device and copied once. Waits for the device."""
-    import torch
-
-    if not pending:
-        return np.zeros(0, np.float32), np.zeros(0, np.float32)
-    both = torch.stack([torch.stack(pair) for pair in pending]).float().cpu().numpy()  # (n, 2)
-    return both[:, 0].copy(), both[:, 1].copy()
+        self._measurements.forget(run)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -104,6 +104,15 @@ def with_snapshots(model: Model, updates: Iterator[Update]) -> Iterator[Update]:
     except Diverged as error:
         model.snapshots = model.snapshots.before(start + max(error.iteration - 1, 1))
         raise
+
+
+def scalars(updates: Sequence[Update]) -> tuple[np.ndarray, np.ndarray]:
+    """Losses and gradient norms, (iterations,) float32 each, copied from the device at once. Waits for the device."""
+    if not updates:
+        return np.zeros(0, np.float32), np.zeros(0, np.float32)
+    pairs = [torch.stack([update.loss, update.gradient_norm]) for update in updates]
+    both = torch.stack(pairs).float().cpu().numpy()  # (n, 2)
+    return both[:, 0].copy(), both[:, 1].copy()
 
 
 def on_device(batch: Batch, device: torch.device) -> Batch:

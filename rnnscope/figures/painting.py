@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -30,10 +32,17 @@ from rnnscope.figures.words import MM, clean, line_height, shorten, width, wrap
 from rnnscope.views.plot import Axis, Heatmap, Lines, Plot, Points, Style
 
 
-def paint(plot: Plot, width_mm: float = 183, height_mm: float | None = None, dpi: int = 300) -> Figure:
+def paint(
+    plot: Plot,
+    width_mm: float = 183,
+    height_mm: float | None = None,
+    dpi: int = 300,
+    between: Callable[[float], None] = lambda done: None,
+) -> Figure:
     """Paint the grid of panels on a page of exactly this size; by default as high as its rows ask for.
 
-    dpi  of the heatmaps: where several time steps share a dot, a peak among them is what is seen
+    dpi      of the heatmaps: where several time steps share a dot, a peak among them is what is seen
+    between  called before each panel with the share that is painted, 0..1; what it raises ends the painting
     Raises ValueError where the page is too small for the panels, or the plot has none.
     """
     with print_settings():
@@ -41,7 +50,8 @@ def paint(plot: Plot, width_mm: float = 183, height_mm: float | None = None, dpi
         figure = Figure(figsize=(page.width / 25.4, page.height / 25.4), dpi=dpi, facecolor="white")
         sheet = _Sheet(figure, page)
         sheet.heads(plot.heads)
-        for place in page.places:
+        for n, place in enumerate(page.places):
+            between(n / len(page.places))
             sheet.panel(place)
     return figure
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 from rnnscope.core.files import write_whole
@@ -21,12 +22,18 @@ COARSEST, FINEST = 50, 1200  # dpi
 
 
 def save_figure(
-    plot: Plot, path: str | Path, width_mm: float = 183, height_mm: float | None = None, dpi: int = 300
+    plot: Plot,
+    path: str | Path,
+    width_mm: float = 183,
+    height_mm: float | None = None,
+    dpi: int = 300,
+    between: Callable[[float], None] = lambda done: None,
 ) -> None:
     """Paint `plot` and write it, whole or not at all; the suffix says in which format.
 
     width_mm, height_mm  size of the page, 20 to 500; by default a double column, as high as its rows ask for
     dpi                  of heatmaps, and of all of a PNG, 50 to 1200; curves and text are vectors elsewhere
+    between              as `paint` has it; what it raises leaves no file
     Raises ValueError that names what does not fit, OSError as the system gives it.
     """
     path = Path(path)
@@ -34,7 +41,7 @@ def save_figure(
     suffix = path.suffix.lower()
     content = io.BytesIO()
     with print_settings():
-        figure = paint(plot, width_mm, height_mm, dpi)
+        figure = paint(plot, width_mm, height_mm, dpi, between)
         figure.savefig(content, format=suffix[1:], dpi=dpi, metadata=FORMATS[suffix])
     write_whole(path, content.getvalue())
 

@@ -15,7 +15,7 @@ LONG = 3000
 @pytest.fixture
 def long(loaded, saved):
     """A run with a trace of LONG time steps."""
-    (run,) = loaded(saved("elman", units=8, length=LONG))
+    (run,) = loaded(saved("lstm", units=8, length=LONG))
     return run
 
 
@@ -36,9 +36,9 @@ def test_a_view_is_computed_and_painted_beside_the_window(window, long, monkeypa
     assert (tmp_path / "h.csv").read_text().count("\n") == 1 + 8 * LONG
 
 
-@pytest.mark.parametrize(("at", "left"), [(0, []), (0.5, ["h.png"])])
+@pytest.mark.parametrize(("at", "left"), [(0, []), (0.25, []), (0.625, ["h.png"])])
 def test_stop_cancels_an_export(window, long, monkeypatch, qtbot, tmp_path, at, left, idle):
-    """Before the figure, or while the numbers are written: what is whole stays."""
+    """Before the figure, amid its panels, or while the numbers are written: what is whole stays."""
     monkeypatch.setattr(numbers, "PART", LONG)
     told, shares, go_on, panel = [], [], Event(), window.panel
     window.session.told.connect(lambda text, details: told.append(text))
@@ -48,11 +48,11 @@ def test_stop_cancels_an_export(window, long, monkeypatch, qtbot, tmp_path, at, 
         if share >= at:
             go_on.wait(30)
 
-    monkeypatch.setattr("rnnscope.app.worker.LEAST_PERIOD", 0)
+    monkeypatch.setattr("rnnscope.app.progress.PERIOD", 0)
     window.session.worker.progressed.connect(hold, Qt.ConnectionType.DirectConnection)
-    window.session.export("hidden", tmp_path / "h.png", {"dpi": 50}, tmp_path / "h.csv")
+    window.session.export("gates", tmp_path / "h.png", {"dpi": 50}, tmp_path / "h.csv")
     qtbot.waitUntil(
-        lambda: panel.status.text() == "Exporting the view" and panel.progress.value() >= 100 * at, timeout=30_000
+        lambda: panel.status.text() == "Exporting the view" and panel.progress.value() >= int(100 * at), timeout=30_000
     )
     qtbot.mouseClick(panel.stop_button, Qt.MouseButton.LeftButton)
     go_on.set()

@@ -9,7 +9,7 @@ from threading import Event
 import pytest
 from PySide6.QtCore import Qt
 
-from rnnscope.app import worker
+from rnnscope.app import ongoing, progress
 from rnnscope.core import recording, store
 from rnnscope.core.tasks import task
 
@@ -23,8 +23,10 @@ def slow(monkeypatch, tmp_path):
         (recording, "PIECE", 1),
         (recording, "LEAST", 1),
         (store, "IN_MEMORY", 0),
-        (worker, "PATIENCE", 0.0),
-        (worker, "LEAST_PERIOD", 0.0),
+        (progress, "PATIENCE", 0.0),
+        (progress, "PERIOD", 0.0),
+        (ongoing, "PATIENCE", 0.0),
+        (ongoing, "LEAST_PERIOD", 0.0),
     ):
         monkeypatch.setattr(module, name, value)
     monkeypatch.setenv(store.FOLDER, str(tmp_path / "traces"))

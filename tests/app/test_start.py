@@ -15,6 +15,7 @@ from PySide6.QtCore import QSettings
 
 import rnnscope
 from rnnscope.app import main, preflight
+from rnnscope.app.catalogue import Catalogue
 from rnnscope.app.export_dialog import ExportDialog
 from rnnscope.cli import main as command
 
@@ -221,3 +222,20 @@ def test_interrupting_in_the_terminal_closes_the_window(tmp_path):
     _, said = window.communicate(timeout=20)
     assert window.returncode == 0
     assert said == ""
+
+
+def test_a_core_that_cannot_be_imported_is_told_and_the_window_closes(settings, qtbot, monkeypatch):
+    def broken():
+        raise ImportError("libtorch is damaged")
+
+    monkeypatch.setattr(Catalogue, "made", broken)
+    window = main.make_window()
+    with qtbot.waitSignal(window.session.worker.failed, timeout=30_000):
+        main.later(window, (), {}, samples=False)
+        window.show()
+    assert window.messages.label.text() == "rnnscope cannot start its model core: libtorch is damaged"
+    assert "ImportError" in window.messages.details.toPlainText()
+    assert window.close()
+    main.close(window)
+    gc.enable()
+    gc.unfreeze()

@@ -11,7 +11,7 @@ from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QWheelEvent
 from PySide6.QtWidgets import QApplication, QMessageBox, QWidget
 
-from rnnscope.app import worker
+from rnnscope.app import ongoing
 from rnnscope.app.jobs import Held
 from rnnscope.core.formats import load, save
 from rnnscope.core.memory import portions
@@ -75,7 +75,7 @@ def test_ten_iterations_live(window, form, qtbot, train_to_the_end):
 
 
 def test_what_the_window_costs_the_training_is_measured_and_told(window, form, qtbot, monkeypatch, idle):
-    monkeypatch.setattr(worker, "TRACE_SHARE", 0.5)  # a trace takes half of the time
+    monkeypatch.setattr(ongoing, "TRACE_SHARE", 0.5)  # a trace takes half of the time
     trace = Held.trace
     monkeypatch.setattr(Held, "trace", lambda held, between: (time.sleep(0.1), trace(held, between))[1])
     form(iterations=100_000)

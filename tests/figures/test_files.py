@@ -155,3 +155,24 @@ assert not found, found
     command = [sys.executable, "-W", "error", "-c", program, str(tmp_path / "figure")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_a_figure_that_is_given_up_leaves_the_file_that_was_there(plots, tmp_path, suffix):
+    plot, path, shares = plots["gates", 3], tmp_path / f"figure{suffix}", []
+    path.write_bytes(b"from yesterday")
+
+    def give_up(done):
+        shares.append(done)
+        if done > 0.5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        save_figure(plot, path, between=give_up)
+    panels = len(list(plot.panels))
+    assert shares == [n / panels for n in range(panels // 2 + 2)]
+    assert path.read_bytes() == b"from yesterday"
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+    save_figure(plot, path, between=shares.append)
+    assert shares[-1] == (panels - 1) / panels
+    assert len(path.read_bytes()) > 1000
