@@ -128,8 +128,8 @@ class MainWindow(QMainWindow):
             dock.export_wanted.connect(self.files.ask_export)
         self.scope.tabifyDockWidget(self.docks["reach"], self.docks["growth"])
         self.docks["reach"].raise_()
-        self.views["influence"].visibilityChanged.connect(session.follow)
-        self.views["growth"].visibilityChanged.connect(session.grow)
+        self.views["influence"].visibilityChanged.connect(session.following.follow)
+        self.views["growth"].visibilityChanged.connect(session.following.grow)
         self.docks["error"].hide()
 
     def _arrange(self) -> None:

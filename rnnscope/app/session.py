@@ -11,22 +11,18 @@ from typing import Any
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from rnnscope.app.cursor import Cursor
+from rnnscope.app.following import Following
 from rnnscope.app.jobs import Arrival
 from rnnscope.app.mailbox import Mailbox
 from rnnscope.app.run import Run
 from rnnscope.app.waiting import Waiting
 from rnnscope.app.worker import Worker
 from rnnscope.core.reach import QUICK, TRAINING, Reach
-from rnnscope.core.snapshots import due
-from rnnscope.core.trace import Influence, Trace
 from rnnscope.views import draw
-from rnnscope.views.growth import MEASURE, PER_OCTAVE
 from rnnscope.views.subject import Subject, style_of
 
 LOOK_PERIOD = 16  # ms between looks into the mailbox
-FOLLOW_AFTER = 40  # ms that the cursor or the mouse rests before the influence on its time step is taken
 MOST_SHOWN = 6  # runs side by side before further ones arrive without a tick
-MEASURED_AT_ONCE = 1000  # time steps of the longest sequences whose reach is measured without being asked for
 
 
 class Session(QObject):
@@ -64,24 +60,13 @@ class Session(QObject):
         self.worker.began.connect(self._on_began)
         self.worker.ended.connect(self._on_ended)
         self.worker.measured.connect(self._on_measured)
-        self.worker.grown.connect(self._on_grown)
-        self.worker.recalled.connect(self._on_recalled)
         self.worker.progressed.connect(self._on_progressed)
         self.worker.answered.connect(self._on_answered)
         self.worker.saved.connect(self._on_saved)
         self.worker.done.connect(self._on_done)
         self.worker.refused.connect(self._on_refused)
         self.worker.failed.connect(self._on_failed)
-        self.worker.influenced.connect(self._on_influenced)
-        self._following = self._growing = False
-        self._pause = QTimer(self, singleShot=True, interval=FOLLOW_AFTER)
-        self._pause.timeout.connect(self._on_rest)
-        for moved in (self.cursor.moved, self.cursor.chosen, self.listed):
-            moved.connect(self._pause.start)
-        self._hover_pause = QTimer(self, singleShot=True, interval=FOLLOW_AFTER)
-        self._hover_pause.timeout.connect(self._take_influences)
-        self.cursor.hovered.connect(self._hover_pause.start)
-        self.cursor.chosen.connect(self._look_back)
+        self.following = Following(self)
         self._timer = QTimer(self)
         self._timer.setInterval(LOOK_PERIOD)
         self._timer.timeout.connect(self._on_look)
@@ -234,7 +219,8 @@ class Session(QObject):
         """Whether an answer is awaited or a training is under way."""
         return bool(self.worker.outstanding or self.training or self._begins)
 
-    def _by_identity(self, identity: int) -> Run | None:
+    def by_identity(self, identity: int) -> Run | None:
+        """The run that the worker calls so, if it is still here."""
         return next((run for run in self.runs if run.identity == identity), None)
 
     def _identity(self) -> int:
@@ -255,47 +241,9 @@ class Session(QObject):
             units = max(layer.units for run in self.shown for layer in run.trace.layers.values())
             layers = tuple(dict.fromkeys(name for run in self.shown for name in run.trace.layers))
             self.cursor.resize(tuple(trace.lengths.tolist()), units, layers, trace.layer)
-        self._record()
-        self._look_back()
-        self._grow()
+        self.following.relisted()
         self.listed.emit()
         self.changed.emit()
-
-    def _record(self) -> None:
-        """Tell the cursor how far the training of the current run can be looked back on."""
-        now = len(self.current.history) if self.current else 0
-        self.cursor.record(tuple(n for n in self.current.snapshots if n < now) if self.current else (), now)
-
-    def _look_back(self) -> None:
-        """Have every shown run show its snapshot where the cursor stands."""
-        for run in self.shown:
-            then = run.snapshot_at(self.cursor.position.iteration)
-            if then != run.wanted:
-                run.wanted = then
-                self.worker.recall(run.identity, then)
-                if then is None:
-                    run.recalled(None)
-                    self._take_influence(run)
-
-    def _on_recalled(self, identity: int, iteration: int, trace: Trace) -> None:
-        run = self._by_identity(identity)
-        if run and run.wanted is not None:
-            run.recalled((iteration, trace))
-            self._take_influence(run)
-
-    def grow(self, growing: bool) -> None:
-        """Whether somebody looks at how the reach grows during training."""
-        self._growing = growing
-        self._grow()
-
-    def _grow(self) -> None:
-        """Have what is missing measured, as soon as nothing else is to be done."""
-        for run in self.shown if self._growing else ():
-            self.worker.grow(run.identity, (MEASURE,), tuple(n for n in run.snapshots if due(n, PER_OCTAVE)))
-
-    def _on_grown(self, identity: int, iteration: int, reaches: Mapping[str, Reach]) -> None:
-        if run := self._by_identity(identity):
-            run.measured(reaches, iteration)
 
     def _on_arrived(self, arrival: Arrival) -> None:
         again = sum(run.configuration.cell == arrival.configuration.cell for run in self.runs)
@@ -310,11 +258,11 @@ class Session(QObject):
         run.shown = begins or len(self.shown) <= MOST_SHOWN
         self._relist()
         if not begins:
-            self._measure(run)
+            self.following.measure(run)
 
     def _on_began(self, identity: int) -> None:
         self._begins = None
-        self.training = self._by_identity(identity)
+        self.training = self.by_identity(identity)
         self._timer.start()
         self.state.emit()
 
@@ -323,33 +271,6 @@ class Session(QObject):
         for run in self.shown:
             self.worker.measure(run.identity, self.measures)
 
-    def follow(self, following: bool) -> None:
-        """Whether somebody looks at what mattered to the output under the mouse, or at the cursor."""
-        self._following = following
-        self._pause.start()
-
-    def _on_rest(self) -> None:
-        self._take_influences()
-        for run in self.shown:
-            if run.wanted is not None and run.trace.time_steps <= MEASURED_AT_ONCE:
-                self.worker.measure_past(run.identity, self._unasked, run.wanted)
-
-    def _take_influences(self) -> None:
-        here = self.cursor.attended
-        for run in self.shown:
-            if run.influence_on != (here.sequence, here.time_step, here.output):
-                self._take_influence(run)
-
-    def _take_influence(self, run: Run) -> None:
-        here = self.cursor.attended
-        run.influence_on = (here.sequence, here.time_step, here.output) if self._following else None
-        if self._following:
-            self.worker.influence(run.identity, replace(here, iteration=run.wanted))
-
-    def _on_influenced(self, identity: int, influence: Influence) -> None:
-        if run := self._by_identity(identity):
-            run.influenced(influence)
-
     def measure_by(self, measures: tuple[str, ...]) -> None:
         """Choose the measures, and take those that are missing of the shown runs."""
         missing = tuple(name for name in measures if name not in self.measures)
@@ -357,51 +278,40 @@ class Session(QObject):
         self.worker.choose_measures(measures)
         for run in self.shown if missing else ():
             self.worker.measure(run.identity, missing)
-        self._pause.start()
+        self.following.refresh()
         self.changed.emit()
 
     @property
-    def _unasked(self) -> tuple[str, ...]:
+    def unasked(self) -> tuple[str, ...]:
         """The measures chosen that are taken without being asked for again: none that trains fresh models."""
         return tuple(name for name in self.measures if name != TRAINING)
-
-    def _measure(self, run: Run) -> None:
-        if run.trace.time_steps <= MEASURED_AT_ONCE:
-            self.worker.measure(run.identity, self._unasked)
 
     def _on_look(self) -> None:
         if not (frame := self._mailbox.take()):
             return
-        if run := self._by_identity(frame.run):
+        if run := self.by_identity(frame.run):
             run.take(frame)
-            if run is self.current:
-                self._record()
-            if frame.trace is not None and run in self.shown:
-                self._look_back()
-                if run.wanted is None:
-                    self._take_influence(run)
+            self.following.took(run, frame)
 
     def _on_ended(self, identity: int, how: str) -> None:
         self._on_look()
         self.measuring = None  # the last recording
         self._timer.stop()
         self.training, self.paused = None, False
-        run = self._by_identity(identity)
+        run = self.by_identity(identity)
         self._begin_next(self.current is run and self.cursor.position.iteration is None)  # who looks elsewhere stays there
         if run:
             run.reaches = {}
-            self._take_influence(run)
-            self._measure(run)
-            self._grow()
+            self.following.ended(run)
             if how not in ("finished", "stopped"):
                 self.told.emit(f"{run.name}: {how}", "")
 
     def _on_measured(self, identity: int, reaches) -> None:
-        if run := self._by_identity(identity):
+        if run := self.by_identity(identity):
             run.measured(reaches)
 
     def _on_progressed(self, identity: int, done: float, what: str) -> None:
-        run = self._by_identity(identity)
+        run = self.by_identity(identity)
         self.measuring = what.format(run.name if run else "the model that was opened"), done
         self.state.emit()
 
@@ -411,7 +321,7 @@ class Session(QObject):
             self.state.emit()
 
     def _on_saved(self, identity: int, path: str) -> None:
-        if run := self._by_identity(identity):
+        if run := self.by_identity(identity):
             run.unsaved = False
         self.told.emit(f"Saved {path}", "")
         self.listed.emit()
@@ -421,7 +331,7 @@ class Session(QObject):
 
     def _on_refused(self, identity: int, text: str) -> None:
         self._give_up(identity)
-        run = self._by_identity(identity)
+        run = self.by_identity(identity)
         self.told.emit(f"{run.name}: {text}" if run else text, "")
 
     def _on_failed(self, identity: int, text: str, details: str) -> None:

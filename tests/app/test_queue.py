@@ -30,7 +30,7 @@ def ended(window):
     """(name, how) of every training that has ended."""
     found = []
     session = window.session
-    session.worker.ended.connect(lambda run, how: found.append((session._by_identity(run).name, how)))
+    session.worker.ended.connect(lambda run, how: found.append((session.by_identity(run).name, how)))
     return found
 
 
