@@ -31,11 +31,12 @@ SPARE = 0.2  # cores beyond the threads asked for that count as none
 SLOW = "CE"  # shapes where the reference takes up to a minute, and gigabytes
 # what is measured, over what: targets and limits for each shape
 ROWS = {
-    ("rwa", "nn.lstm"): ((0.85, 0.55, 0.55, 0.42, 0.50), (1.2, 0.85, 0.85, 0.6, 0.85)),
-    ("lstm", "nn.lstm"): ((1.2, 0.9, 1.0, 0.85, 0.85), (1.8, 1.3, 1.5, 1.1, 1.2)),
-    ("gru", "nn.gru"): ((0.33, 0.6, 0.8, 0.14, 0.02), (0.5, 0.9, 1.1, 0.25, 0.05)),
+    ("rwa", "nn.lstm"): ((0.85, 0.55, 0.55, 0.42, 0.50, None), (1.2, 0.85, 0.85, 0.6, 0.85, 0.85)),
+    ("lstm", "nn.lstm"): ((1.2, 0.9, 1.0, 0.85, 0.85, None), (1.8, 1.3, 1.5, 1.1, 1.2, 1.5)),
+    ("gru", "nn.gru"): ((0.33, 0.6, 0.8, 0.14, 0.02, None), (0.5, 0.9, 1.1, 0.25, 0.05, 1.1)),
 }
-TRACED = ((1.25, 1.15, 1.15, 1.15, 1.15), (1.6,) * 5)
+TRACED = ((1.25, 1.15, 1.15, 1.15, 1.15, None), (1.6,) * 6)
+NO_LIMITS = (None,) * len(SHAPES)
 MEMORY = {"fused": (None, None), "checkpointed": (0.1, 0.3)}  # of E: target and limit
 # columns as wide as their names; numbers begin with a space
 TIMES = "shape|what       |engine   |  cores|       ms| x floor|over   |       ms| x floor|     ratio| target| limit"
@@ -148,7 +149,7 @@ def times(page: Page, shape: str, machine: Machine, arguments: argparse.Namespac
     spent = in_turn(runs, arguments.seconds)
     place = list(SHAPES).index(shape)
 
-    def row(name: str, base: str, targets=(None,) * 5, limits=(None,) * 5) -> None:
+    def row(name: str, base: str, targets=NO_LIMITS, limits=NO_LIMITS) -> None:
         pair = [(key, spent[key].seconds) for key in (name, base)]
         of, over = ((f"{1000 * took:.1f}", f"{took / machine.floor(runs[key].work):.1f}") for key, took in pair)
         cores = page.limited(spent[name].cores, torch.get_num_threads() + SPARE, 1)

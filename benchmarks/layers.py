@@ -16,6 +16,7 @@ SHAPES = {  # batch, time steps, inputs, units
     "C": (100, 1000, 2, 250),
     "D": (1, 10_000, 32, 256),
     "E": (1, 100_000, 8, 64),
+    "F": (4, 300, 32, 512),
 }
 TORCH = {"nn.lstm": nn.LSTM, "nn.gru": nn.GRU}
 
