@@ -98,7 +98,7 @@ def train(
     clip: Annotated[float, typer.Option(help="Largest gradient norm.")] = 1.0,
     seed: Annotated[int, typer.Option(help="Start of all random numbers.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
-    engine: Annotated[str, typer.Option(help="auto, reference, vendor or fused.")] = "auto",
+    engine: Annotated[str, typer.Option(help="auto, reference, vendor, fused or checkpointed.")] = "auto",
     option: Annotated[
         list[str] | None,
         typer.Option("--set", help="A setting of the cell, the network or the task, NAME=VALUE; may be given again."),
