@@ -38,7 +38,7 @@ TASKS = {
         "training": {"iterations": 4000, "batch": 50, "learning_rate": 3e-3},
     },
 }
-MEASURES = ("state_jacobian", "direct_weight", "connectivity", "decoding", "causal")
+MEASURES = ("state_jacobian", "direct_weight", "connectivity", "decoding", "causal", "context_loss")
 HEAD = """\
 # How far back trained cells remember
 
@@ -52,6 +52,7 @@ over seeds and sequences, and behind the law the share of resamples in which it 
 - **influence**: norm of the derivative of the last output with respect to an earlier input
 - **decoding**: how well an earlier input can be read from the last state, by a linear probe on sequences held out
 - **replacing**: how much the last output changes when an earlier input is another one
+- **context**: how much higher the last loss is when all inputs before this lag are withheld
 
 Gradient and information are different things: what cannot be changed any more may still be known.
 """

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 SEQUENCES = 64
 LEARNED = frozenset({"decoding"})  # measures that fit something to the states: they need all the sequences there are
+JUDGED = frozenset({"context_loss"})  # measures that judge the answers: they are given the targets
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,6 +90,7 @@ CURVE = ("lags", "mean", "low", "high")
 def compare(
     models: Mapping[str, Model] | list[Model],
     inputs=None,
+    targets=None,
     *,
     measures: Iterable[str] = QUICK,
     lengths=None,
@@ -101,6 +103,7 @@ def compare(
     models     name -> Model, or one or several Models, then named by cell
     inputs     (T, B, I) array or tensor; by default the first `sequences` of the first model's evaluation batch: SEQUENCES
                of them, or all for measures that learn to read the state
+    targets    what is right for `inputs`, in the shapes that `context_loss` names, which needs it; by default that batch's
     measures   keys of MEASURES; by default those that take seconds at most
     lengths, sources, parents  how sequences lie in `inputs`, as in `record`
     Raises ValueError when a model cannot read the sequences of the first, SettingsError for an unknown measure.
@@ -112,8 +115,8 @@ def compare(
         channels = first.network.inputs
     else:
         inputs = np.asarray(inputs) if not hasattr(inputs, "shape") else inputs
-        layout = {"lengths": lengths, "sources": sources, "parents": parents}
-        measure, channels = partial(reaches, inputs=inputs, measures=measures, **layout), inputs.shape[-1]
+        given = {"inputs": inputs, "targets": targets, "lengths": lengths, "sources": sources, "parents": parents}
+        measure, channels = partial(reaches, measures=measures, **given), inputs.shape[-1]
     for name, model in models.items():
         if model.network.inputs != channels:
             raise ValueError(
@@ -133,7 +136,8 @@ def evaluated(
         raise ValueError(f"sequences: expected 1 to {most}, got {sequences}")
     for measure in measures:
         batch = whole.first(sequences or (most if measure in LEARNED else min(SEQUENCES, most)))
-        found |= reaches(model, batch.inputs, measures=[measure], between=between, **vars(batch.layout))
+        right = batch.targets if type(model.task) is type(task) else None
+        found |= reaches(model, batch.inputs, right, measures=[measure], between=between, **vars(batch.layout))
     return found
 
 
@@ -164,6 +168,7 @@ def _known(measures: Iterable[str]) -> tuple[str, ...]:
 def reaches(
     model: Model,
     inputs,
+    targets=None,
     *,
     measures: Iterable[str] = QUICK,
     lengths=None,
@@ -176,14 +181,15 @@ def reaches(
     In one thread and on the model's own engine, whose kernels are compiled first where they are missing: a model has the
     same numbers to the last bit whoever measures it on a machine.
     measures keys of MEASURES
-    inputs   (T, B, I); lengths, sources and parents as in `record`
+    inputs   (T, B, I); lengths, sources and parents as in `record`, targets as in `compare`
     between  called now and then with the share of a measure that is done; what it raises ends the measurement
     """
     inputs, layout, _ = sequences_for(model, inputs, lengths, sources, parents)
     measured = {}
     with alike(model, between):
         for name, (direction, chain) in product(measures, model.network.chains.items()):
-            reach = MEASURES[name](model, inputs, layout, chain, between)
+            judged = {"targets": targets} if name in JUDGED else {}
+            reach = MEASURES[name](model, inputs, layout, chain, between, **judged)
             if reach is not None:
                 measured[", ".join(filter(None, (name, direction)))] = replace(reach, along=chain.along)
     return measured

@@ -20,7 +20,7 @@ FITTED = 64  # lags on which the laws are fitted, evenly on a log axis
 
 @dataclass(frozen=True)
 class Estimate:
-    """A lag in time steps with its 95 % interval; None in place of a number: beyond the last lag that was measured."""
+    """A lag in time steps with its 95 % interval; None in place of a number: beyond the last lag measured, if anywhere."""
 
     value: float | None
     low: float | None
@@ -168,10 +168,11 @@ def _estimate(curve, lags, resampled, places, share: float, ends: tuple[float, f
 def falls_to(curves: np.ndarray, lags: np.ndarray, share: float) -> np.ndarray:
     """The lag at which each curve (..., K) falls to `share` of its first for good, log-linear between; or inf.
 
-    A curve may dip and recover (an LSTM's does, when most units forget and a few keep): what comes back was not lost.
+    A curve may dip and recover (an LSTM's does, when most units forget and a few keep): what comes back was not lost. What
+    begins at or below 0 has nothing to fall from: inf.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
-        logs = np.log(np.maximum(curves / curves[..., :1], FLOOR))
+        logs = np.log(np.maximum(curves / np.where(curves > 0, curves, np.nan)[..., :1], FLOOR))
     above = logs > np.log(share)
     after = above.shape[-1] - np.argmax(above[..., ::-1], axis=-1)  # the first lag of the rest that stays below
     end = np.minimum(after, len(lags) - 1)

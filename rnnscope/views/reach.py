@@ -18,6 +18,7 @@ MEASURES = {  # a word for each, what it says, and its unit or symbol
     "connectivity": ("influence", "Norm of the derivative of the last output with respect to an earlier input", "|dy/dx|"),
     "decoding": ("decoding", "How well an earlier input can be read from the last state, on sequences held out", "R²"),
     "causal": ("replacing", "How much the last output changes when an earlier input is another one", "|Δy|"),
+    "context_loss": ("context", "How much higher the last loss is when all inputs before this lag are withheld", "Δ loss"),
     "solved_length": ("solved", "Share of freshly trained models that still solve the task at this delay", ""),
 }
 LINEAR = frozenset({"decoding", "solved_length"})  # what lies between 0 and 1 and is no share of lag 0

@@ -23,6 +23,7 @@ from rnnscope.views.plot import Heatmap
 from rnnscope.views.reach import lag_words, law_words
 
 AT_ONCE = tuple(name for name in MEASURES if name != TRAINING)
+ASKED = tuple(name for name in AT_ONCE if name not in QUICK)
 
 
 @pytest.fixture
@@ -78,7 +79,7 @@ def test_all_measures_and_lags_are_in_sight_in_a_small_window(window, loaded, sa
 
 
 def test_the_window_has_to_the_last_bit_what_compare_says(three, tmp_path, idle):
-    for name in ("connectivity", "decoding", "causal"):
+    for name in ASKED:
         three.lags.buttons[name].click()
     idle()
     names = ("elman", "lstm", "rwa")
@@ -199,6 +200,7 @@ def test_each_measure_has_a_button_that_says_what_it_means(window):
         "influence",
         "decoding",
         "replacing",
+        "context",
         "solved",
     ]
     assert all(len(button.toolTip()) > 20 for button in window.lags.buttons.values())
@@ -335,7 +337,7 @@ def test_every_measure_of_a_strange_model_is_there_or_refused_in_a_sentence(wind
     window.session.told.connect(lambda text, details: told.append((text, details)))
     window.session.adopt(name, strange(name, tmp_path))
     idle()
-    for measure in ("connectivity", "decoding", "causal"):
+    for measure in ASKED:
         window.lags.buttons[measure].click()
     idle()
     assert not failed

@@ -1,12 +1,11 @@
-"""Replaced and cut inputs: closed forms of linear networks, and runs one by one of all others."""
+"""Replaced inputs: closed forms of linear networks, and runs one by one of all others."""
 
 import numpy as np
 import pytest
 import torch
 
-from rnnscope.core.losses import LOSSES
 from rnnscope.core.memory import portions
-from rnnscope.core.memory.causal import _others, causal, context_loss, spread
+from rnnscope.core.memory.causal import _others, causal, spread
 from rnnscope.core.sequences import sequences_for
 
 
@@ -189,8 +188,6 @@ def test_overflow_is_an_error(make_model):
     inputs, layout = prepared(model, noise(9, 4, model.network.inputs))
     with pytest.raises(ValueError, match="overflow"):
         causal(model, inputs, layout, model.network.chains[""])
-    with pytest.raises(ValueError, match="overflow"):
-        context_loss(model, inputs, torch.zeros(4, model.readout.out_features), layout)
 
 
 def test_lags_are_spread():
@@ -202,44 +199,3 @@ def test_lags_are_spread():
     ratios = found[45:] / found[44:-1]
     assert np.ptp(ratios) < 0.03
     assert spread(0, 32, 64).tolist() == []
-
-
-@pytest.mark.parametrize("task", ["flip_flop", "temporal_order", "length"])
-def test_context_as_each_sequence_cut_by_hand(make_model, task):
-    model = make_model("gru", task, dtype=torch.float64)
-    batch = model.task.evaluation().first(6)
-    inputs, layout = prepared(model, batch.inputs[:20], lengths=[20, 11, 20, 1, 7, 20])
-    done = []
-    contexts, losses = context_loss(model, inputs, batch.targets[:20], layout, between=done.append)
-    assert contexts.tolist() == list(range(1, 21))
-    assert done[-1] == 1
-    for n, found in zip(contexts, losses, strict=True):
-        for b, length in enumerate(layout.lengths):
-            outputs = model(inputs[max(0, length - n) : length, b : b + 1])[-1:].detach()
-            right = torch.as_tensor(batch.targets[length - 1, b])[None, None]
-            assert found[b] == pytest.approx(LOSSES[model.task.loss](outputs, right).item(), rel=1e-9)
-    ends = batch.targets[layout.lengths - 1, np.arange(6)]
-    np.testing.assert_array_equal(context_loss(model, inputs, ends, layout, contexts=[3, 8])[1], losses[[2, 7]])
-
-
-def test_no_more_context_is_used_than_a_network_has(make_model):
-    """A row of four units: the loss moves up to a context of 4 and then no more; without a past it never moves."""
-    for weight, used in ((shift(4), 4), (torch.zeros(4, 4), 1)):
-        model = elman(make_model, weight, units=4)
-        with torch.no_grad():
-            model.network.cells[0].weight_x[1:] = 0
-            model.network.cells[0].bias.zero_()
-        inputs, layout = prepared(model, noise(12, 9, model.network.inputs))
-        losses = context_loss(model, inputs, torch.zeros(9, model.readout.out_features), layout)[1]
-        np.testing.assert_allclose(losses[used:], losses[-1:].repeat(12 - used, 0), rtol=1e-12)
-        assert (np.abs(losses[used - 1] - losses[-1]) < 1e-12).all()
-        assert used == 1 or (np.abs(losses[: used - 1] - losses[-1]) > 1e-6).all()
-
-
-@pytest.mark.parametrize(("network", "task"), [("bidirectional", "adding"), ("tree_lstm", "nested_lists")])
-def test_context_is_for_networks_that_read_forward(make_model, network, task):
-    model = make_model("lstm", task, network=network)
-    batch = model.task.evaluation().first(3)
-    inputs, layout = prepared(model, batch.inputs, **vars(batch.layout))
-    with pytest.raises(ValueError, match="reads forward"):
-        context_loss(model, inputs, batch.targets, layout)

@@ -28,6 +28,14 @@ def test_a_power_law_falls_between_two_lags():
     assert falls_to(curve.mean, curve.lags, 0.4) == pytest.approx(between, rel=1e-12)
 
 
+def test_what_begins_below_zero_falls_nowhere():
+    curves = np.array([[-1.0, -0.1, -0.001], [0.0, 0.1, 0.0], [1.0, -0.5, -1.0]])
+    assert falls_to(curves, np.arange(3), 0.5)[:2].tolist() == [np.inf, np.inf]
+    assert 0 < falls_to(curves, np.arange(3), 0.5)[2] < 1
+    none = Reach.from_sequences("context_loss", -np.ones((3, 4)), geometric=False)
+    assert (none.lag50.value, none.lag1.value, none.law) == (None, None, None)
+
+
 def test_the_share_is_of_lag_0():
     assert reach([8.0, 6, 4, 2]).lag50.value == pytest.approx(2)
 

@@ -75,7 +75,7 @@ def test_compare_json_is_one_document_of_the_documented_shape(run, saved, tmp_pa
 @pytest.mark.parametrize("threads", [1, 2])
 def test_compare_says_to_the_last_bit_what_python_says(run, make_model, tmp_path, threads):
     """Whatever the order of models and measures, the threads that torch has, and the engine that a model ran on before."""
-    measures = ("state_jacobian", "direct_weight", "connectivity", "decoding", "causal")
+    measures = ("state_jacobian", "direct_weight", "connectivity", "decoding", "causal", "context_loss")
     for cell, units in (("lstm", 48), ("gru", 33), ("rwa", 100)):  # where shares of a product round otherwise
         save(make_model(cell, units=units, length=40), tmp_path / f"{cell}.safetensors")
     files = sorted(tmp_path.glob("*.safetensors"))

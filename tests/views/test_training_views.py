@@ -83,12 +83,13 @@ def test_runs_of_one_cell_and_their_measures_never_look_alike(make_subject, make
 
 
 def test_every_further_measure_has_a_panel_two_in_a_row(make_subject, make_reach):
-    kinds = ("state_jacobian", "direct_weight", "connectivity", "decoding", "causal")
+    kinds = ("state_jacobian", "direct_weight", "connectivity", "decoding", "causal", "context_loss")
     subjects = [make_subject("a", reaches={kind: make_reach(kind) for kind in kinds})]
     plot = VIEWS["reach"](subjects, Position())
     assert [[panel.title for panel in row] for row in plot.rows] == [
         ["share left of the past", "influence"],
         ["decoding", "replacing"],
+        ["context"],
     ]
     decoding = plot.rows[1][0]
     assert (decoding.y.log, decoding.y.low, decoding.y.high) == (False, 0, 1)

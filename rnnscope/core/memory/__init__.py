@@ -2,6 +2,7 @@
 
 from rnnscope.core.memory.causal import causal
 from rnnscope.core.memory.connectivity import connectivity
+from rnnscope.core.memory.context_loss import context_loss
 from rnnscope.core.memory.decoding import decoding
 from rnnscope.core.memory.direct_weight import direct_weight
 from rnnscope.core.memory.solved_length import solved_length
@@ -13,6 +14,7 @@ MEASURES = {
     "connectivity": connectivity,
     "decoding": decoding,
     "causal": causal,
+    "context_loss": context_loss,
     "solved_length": solved_length,
 }
 

@@ -1,4 +1,4 @@
-"""How much the answer changes when one earlier input, or all of them, were not what they were."""
+"""How much the answer changes when one earlier input was not what it was."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from rnnscope.core.layout import Layout
-from rnnscope.core.losses import LOSSES
 from rnnscope.core.memory.connectivity import ends_of, own_features
 from rnnscope.core.memory.portions import Between, nothing, that_fit
 from rnnscope.core.model import Model
@@ -18,7 +17,7 @@ from rnnscope.core.networks import Chain
 from rnnscope.core.reach import FLOOR, Reach
 
 DRAWS = 4
-WITHOUT_GRAPH = 6  # so many times as many sequences fit where nothing is kept for the way back
+WITHOUT_GRAPH = 6  # how many times less a run takes where nothing is kept for the way back
 OVERFLOW = "its states overflow on these sequences, so nothing can be measured"
 
 
@@ -54,7 +53,7 @@ def causal(
         return None
     others = _others(places >= 0, min(draws, batch - 1))
     given = read[np.arange(len(lags))[:, None], others]  # (D, K, B, I)
-    size = WITHOUT_GRAPH * that_fit(model, len(inputs))
+    size = that_fit(model, -(-len(inputs) // WITHOUT_GRAPH))
     parts = [slice(first, first + size) for first in range(0, batch, size)]
     changes, scales = np.zeros(others.shape), np.zeros(batch)
     for n, part in enumerate(parts):
@@ -66,47 +65,6 @@ def causal(
         raise ValueError(OVERFLOW)
     floor = max(FLOOR, 8 * torch.finfo(inputs.dtype).eps * np.sqrt(np.mean(scales**2)))
     return Reach.from_sequences("causal", curves, lags=lags, geometric=False, floor=floor)
-
-
-def context_loss(
-    model: Model,
-    inputs: Tensor,
-    targets,
-    layout: Layout,
-    *,
-    contexts: np.ndarray | None = None,
-    between: Between = nothing,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Loss at the last time step when only the last n inputs were read: n (N,), and losses (N, B) in units of the loss.
-
-    The answers asked for are the same for every n (Khandelwal et al., Sharp nearby, fuzzy far away, ACL 2018); a sequence
-    shorter than n is read whole. The network starts from its initial state in the middle of a sequence, which it has never
-    seen in training: a loss that rises where context is cut may be this surprise and no lack of memory.
-
-    targets   what is right at the end, (B,) classes or (B, O) values, or at each time step, (T, B) or (T, B, O)
-    contexts  (N,) numbers n of time steps, by default all up to 8, then evenly on a log axis up to T, 32 in all
-    Raises ValueError for a network that does not read forward in time only, and when states overflow.
-    """
-    network, lengths, steps = model.network, layout.lengths, len(inputs)
-    if network.needs or any(chain.along != "forward" for chain in network.chains.values()):
-        raise ValueError(f"context: expected a network that reads forward in time only, got the {network.name}")
-    classes = model.task.loss != "mean_squared_error"
-    targets = torch.as_tensor(targets, device=inputs.device, dtype=torch.long if classes else inputs.dtype)
-    if targets.ndim == 3 - classes:
-        targets = targets[lengths - 1, np.arange(len(lengths))]
-    contexts = 1 + spread(lengths.max(), 8, 32) if contexts is None else np.asarray(contexts)
-    losses = np.empty((len(contexts), len(lengths)))
-    for i, n in enumerate(contexts):
-        kept, size = np.minimum(n, lengths), WITHOUT_GRAPH * that_fit(model, n)
-        rows = np.minimum(lengths - kept + np.arange(n)[:, None], steps - 1)  # (n, B), behind the end anything
-        for first in range(0, len(lengths), size):
-            each = np.arange(len(lengths))[first : first + size]
-            outputs = _outputs(model, inputs[rows[:, each], each], Layout(kept[each]), None)
-            losses[i, each] = LOSSES[model.task.loss](model.readout(outputs)[None].detach(), targets[None, each])[0].cpu()
-        between((i + 1) / len(contexts))
-    if not np.isfinite(losses).all():
-        raise ValueError(OVERFLOW)
-    return contexts, losses
 
 
 def spread(count: int, dense: int, most: int) -> np.ndarray:
@@ -137,6 +95,13 @@ def inputs_before(
     return lags[kept], places[kept], read[kept]
 
 
+def seen_at_end(model: Model, inputs: Tensor, layout: Layout, chain: Chain | None) -> Tensor:
+    """What the readout sees where a chain ends, or all of them at the last time step: (B, W)."""
+    with torch.no_grad():
+        seen = model.network.run(inputs, layout).outputs
+    return seen[ends_of(layout, chain), np.arange(len(layout.lengths))]
+
+
 def _others(there: np.ndarray, draws: int) -> np.ndarray:
     """Other sequences that are long enough too, for each of those that are `there` (K, B): (draws, K, B)."""
     order = np.random.default_rng(0).permutation(there.shape[1])
@@ -160,7 +125,7 @@ def _measure(
     copies = min(len(jobs), max(1, size // batch))
     each, own = np.tile(np.arange(batch), copies), own_features(model.network, chain)
     many = Layout(layout.lengths[each], None if layout.sources is None else layout.sources[each])
-    before = _outputs(model, inputs[:, each], many, chain)
+    before = seen_at_end(model, inputs[:, each], many, chain)
     as_it_is = _answers(model, before)
     scales[:] = as_it_is[:batch].norm(dim=-1).cpu()
     for first in range(0, len(jobs), copies):
@@ -170,18 +135,11 @@ def _measure(
         there = rows >= 0
         replaced[rows[there], columns[there]] = given[draw[there], lag[there], each[there]]
         after = before.clone()
-        after[:, own] = _outputs(model, replaced, many, chain)[:, own]
+        after[:, own] = seen_at_end(model, replaced, many, chain)[:, own]
         distances = (_answers(model, after) - as_it_is).cpu()  # waits for the device
         distances = distances.norm(dim=-1) if model.task.loss == "mean_squared_error" else distances.abs().sum(-1) / 2
         changes[tuple(jobs[taken].T)] = distances.reshape(copies, batch)
         yield min(1.0, (first + copies) / len(jobs))
-
-
-def _outputs(model: Model, inputs: Tensor, layout: Layout, chain: Chain | None) -> Tensor:
-    """What the readout sees where the chain ends: (B, W)."""
-    with torch.no_grad():
-        seen = model.network.run(inputs, layout).outputs
-    return seen[ends_of(layout, chain), np.arange(len(layout.lengths))]
 
 
 def _answers(model: Model, seen: Tensor) -> Tensor:
