@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import reduce
 
 import pyqtgraph as pg
 from PySide6.QtCore import QRectF
-from PySide6.QtGui import QColor, QPainter, QPixmap
+from PySide6.QtGui import QColor, QPainter, QPixmap, QRegion
 from PySide6.QtWidgets import QGraphicsScene, QWidget
 
 from rnnscope.app.cursor import Cursor
@@ -33,6 +34,10 @@ def _reads_from_left(plot: Plot, column: int) -> bool:
     return all(left is not None and panel.plane and left.plane and panel.y == left.y for left, panel in pairs)
 
 
+def _union(regions: Iterable[QRegion]) -> QRegion:
+    return reduce(QRegion.united, regions, QRegion())
+
+
 class Canvas(pg.GraphicsLayoutWidget):
     """One dock's picture. Where runs stand side by side their colours tell them apart; `named` writes their names, too."""
 
@@ -46,6 +51,7 @@ class Canvas(pg.GraphicsLayoutWidget):
         self._panels: list[PanelItem] = []
         self._structure: tuple | None = None
         self._picture: QPixmap | None = None
+        self._followed = QRegion()  # where the cursor and its values were painted last
         self.ci.layout.setContentsMargins(0, 0, 0, 0)
         self.ci.layout.setSpacing(0)
         # Dots are as large in pixels at every zoom: an index of where items lie goes stale with the zoom, keeps items that
@@ -81,8 +87,8 @@ class Canvas(pg.GraphicsLayoutWidget):
         self.viewport().update()
 
     def follow(self) -> None:
-        """Show where the cursor is now; the plots below it are not painted again."""
-        self.viewport().update()
+        """Show where the cursor is now; the plots below it are not painted again, and beside it nothing is."""
+        self.viewport().update(self._followed | _union(item.cursor_region() for item in self._panels))
 
     def mouseMoveEvent(self, event) -> None:
         """Tell which time step the mouse is over; pyqtgraph's own hovering leaves out moves that follow fast."""
@@ -114,8 +120,7 @@ class Canvas(pg.GraphicsLayoutWidget):
             painter.end()
         painter = QPainter(view)
         painter.drawPixmap(0, 0, self._picture)
-        for item in self._panels:
-            item.paint_cursor(painter)
+        self._followed = _union(item.paint_cursor(painter) for item in self._panels)
         if self.plot and not self._panels:
             self._paint_empty(painter)
         painter.end()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import pyqtgraph as pg
-from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QPainter, QPen
+from PySide6.QtCore import QLineF, QRectF, Qt
+from PySide6.QtGui import QColor, QPainter, QPen, QRegion
 
 from rnnscope.app.cursor import Cursor
 from rnnscope.app.level import Level
@@ -101,15 +101,42 @@ class PanelItem:
             self.bottom.show_ticks(_ticks(panel.x))
         self.side.update_from(panel)
 
-    def paint_cursor(self, painter: QPainter) -> None:
-        """Draw what follows the cursor, in scene coordinates: a line with its values, a faint one for the mouse."""
+    def paint_cursor(self, painter: QPainter) -> QRegion:
+        """Draw what follows the cursor, in scene coordinates: a line with its values, a faint one for the mouse.
+
+        Returns where.
+        """
         self.head.paint_values(painter, self.values())
         self._paint_clouds(painter)
+        lines = list(self._lines())
+        for line, colour in lines:
+            painter.setPen(QPen(QColor(colour), 1))
+            painter.drawLine(line)
+        return self._around(lines)
+
+    def cursor_region(self) -> QRegion:
+        """Where `paint_cursor` would draw now."""
+        return self._around(self._lines())
+
+    def _around(self, lines: Iterable[tuple[QLineF, str]]) -> QRegion:
+        """The values in the head, and these lines."""
+        region = QRegion(self.head.values_rect().adjusted(-1, 0, 2, 0).toAlignedRect())
+        for line, _ in lines:
+            region += QRectF(line.p1(), line.p2()).adjusted(-1, -1, 2, 1).toAlignedRect()
+        return region
+
+    def _lines(self) -> Iterator[tuple[QLineF, str]]:
+        """Verticals at the time steps of the mouse and of the cursor that are in sight, and their colours."""
         if not (self.box.of_time and self.panel.marks):
             return
-        if self.cursor.under_mouse:
-            self._paint_line(painter, self.cursor.under_mouse, self.theme.faint)
-        self._paint_line(painter, self.cursor.position.time_step, self.theme.text)
+        area, (low, high) = self.box.sceneBoundingRect(), self.box.viewRange()[0]
+        for time_step, colour in (
+            (self.cursor.under_mouse, self.theme.faint),
+            (self.cursor.position.time_step, self.theme.text),
+        ):
+            if time_step and low <= time_step <= high:
+                x = area.left() + area.width() * (time_step - low) / (high - low)
+                yield QLineF(x, area.top(), x, area.bottom()), colour
 
     def values(self) -> list[tuple[str, str, str]]:
         """Name, value and colour of everything in the panel: under the cursor, or of the chosen dot; else names alone."""
@@ -143,14 +170,6 @@ class PanelItem:
             painter.setPen(QColor(self.theme.colour(mark.style.colour)))
             at = QRectF(area.left(), area.top() + NAME_HEIGHT * line, area.width(), NAME_HEIGHT)
             painter.drawText(at, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, mark.name)
-
-    def _paint_line(self, painter: QPainter, time_step: int, colour: str) -> None:
-        """A vertical at a time step, if that is in sight."""
-        area, (low, high) = self.box.sceneBoundingRect(), self.box.viewRange()[0]
-        if low <= time_step <= high:
-            x = area.left() + area.width() * (time_step - low) / (high - low)
-            painter.setPen(QPen(QColor(colour), 1))
-            painter.drawLine(QPointF(x, area.top()), QPointF(x, area.bottom()))
 
     def zoom(self) -> None:
         """Show the cursor's span of time."""

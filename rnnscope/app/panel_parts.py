@@ -62,13 +62,17 @@ class Head(pg.GraphicsWidget):
             if text:
                 self._taken += painter.drawText(rect.adjusted(self._taken, 0, 0, 0), start, text).width() + 16
 
+    def values_rect(self) -> QRectF:
+        """Where there is room for the values, in scene coordinates."""
+        return self.sceneBoundingRect().adjusted(self.indent + self._taken, 0, -8, 0)
+
     def paint_values(self, painter: QPainter, values: list[tuple[str, str, str]]) -> None:
         """Write (name, value, colour) from the right, in scene coordinates; what finds no room is left out."""
         if not values:
             return
-        rect = self.sceneBoundingRect().adjusted(self.indent, 0, -8, 0)
+        rect = self.values_rect()
         painter.setFont(font_of(TEXT_PIXELS))
-        metrics, room = painter.fontMetrics(), rect.width() - self._taken
+        metrics, room = painter.fontMetrics(), rect.width()
         words = [" ".join(filter(None, (name, value))) for name, value, _ in values]
         widths = [metrics.horizontalAdvance(text) for text in words]
         if sum(widths) + WORD_GAP * len(widths) > room:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pyqtgraph as pg
@@ -219,6 +220,33 @@ def test_a_zoom_or_a_shift_is_painted_once(show, cursor):
     canvas.follow()
     QApplication.processEvents()
     assert (canvas.paints - before[0], canvas.renders - before[1]) == (1, 0), "the cursor alone"
+
+
+def test_what_the_cursor_leaves_behind_is_painted_over(show, cursor):
+    """However it came there, the screen shows what a canvas shows that is painted whole."""
+    random = np.random.default_rng(6)
+    values = random.uniform(-1, 1, (20, 3000)).astype(np.float32)
+    canvas = show(over_time(3000, heatmap(values)), 3000)
+    acts = {
+        "move": lambda: cursor.move(int(random.integers(1, 3001))),
+        "hover": lambda: cursor.hover(float(random.uniform(1, 3000))),
+        "leave": lambda: cursor.hover(None),
+        "choose": lambda: cursor.choose(unit=int(random.integers(20))),
+        "zoom": lambda: cursor.zoom(float(random.uniform(0.5, 2)), float(random.uniform(1, 3000))),
+        "pan": lambda: cursor.pan(float(random.uniform(-200, 200))),
+        "data": lambda: canvas.draw(canvas.plot, canvas.pyramids),
+    }
+    for signal in (cursor.moved, cursor.hovered, cursor.chosen):
+        signal.connect(canvas.follow)
+    seen = []
+    for _ in range(150):
+        for act in random.choice(list(acts), random.integers(1, 4)):
+            acts[act]()
+        QApplication.processEvents()
+        shown = canvas.screen().grabWindow(canvas.winId()).toImage()
+        seen.append(canvas.grab().toImage().convertToFormat(shown.format()))
+        assert shown == seen[-1]
+    assert sum(one != other for one, other in pairwise(seen)) > 100
 
 
 def test_zoom_cursor_and_colours_build_nothing_anew(show, cursor, monkeypatch):
