@@ -237,7 +237,7 @@ def lines(points: int, seed: int) -> Plot:
     walks = np.random.default_rng(seed).standard_normal((CURVES, points)).cumsum(1)
     limit = float(np.abs(walks).max())
     x, y = Axis("time", "time step", 0.5, points + 0.5), Axis("value", "", -limit, limit)
-    styles = tuple(Style((*OKABE_ITO, "#d7dce2")[k]) for k in range(CURVES))
+    styles = tuple(Style(OKABE_ITO[k % len(OKABE_ITO)]) for k in range(CURVES))
     names = tuple(f"walk {k}" for k in range(CURVES))
     return Plot("benchmark", ((Panel("walks", x, y, (Lines(np.arange(1, points + 1), walks, names, styles),)),),))
 

@@ -138,7 +138,7 @@ class Hand:
     def _export(self) -> None:
         path = self.folder / "figure.pdf"
         path.unlink(missing_ok=True)
-        self.session.export(self.window.views["hidden"].plot(), path, {})
+        self.session.export("hidden", path, {})
         wait_for(path.exists)
 
     def _clear(self) -> None:

@@ -11,15 +11,19 @@ from rnnscope.app.panel_parts import font_of
 from rnnscope.app.theme import TICK_PIXELS, Theme
 
 INDENT = 4  # pixels from the panel's right edge to the name
+RIM = tuple((x, y) for x in (-1, 0, 1) for y in (-1, 0, 1))  # pixels by which its rim is moved
 
 
 class Level(Cover):
-    """A dotted line at a value; its name stands at the right above it, or below it where there is no room above."""
+    """A dotted line at a value; its name stands at the right above it, or below it where there is no room above.
+
+    Around the name is a rim of background, so that it can be read over a curve.
+    """
 
     def __init__(self, value: float, name: str, box: pg.ViewBox, theme: Theme):
         super().__init__(box)
         self.value, self.name = value, name
-        self._colour = QColor(theme.faint)
+        self._colour, self._background = QColor(theme.faint), QColor(theme.background)
 
     @guarded
     def paint(self, painter: QPainter, option, widget=None) -> None:
@@ -35,5 +39,12 @@ class Level(Cover):
         above = y - high >= area.top()
         room = QRectF(area.left(), y - high if above else y, area.width() - INDENT, high)
         if above or room.bottom() <= area.bottom():
-            painter.drawText(room, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, self.name)
+            painter.setPen(self._background)
+            for x, y in RIM:
+                self._write(painter, room.translated(x, y))
+            painter.setPen(self._colour)
+            self._write(painter, room)
         painter.restore()
+
+    def _write(self, painter: QPainter, room: QRectF) -> None:
+        painter.drawText(room, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, self.name)

@@ -9,7 +9,7 @@ from rnnscope.core.reach import Reach
 from rnnscope.core.trace import Facts, History, Influence, Trace
 from rnnscope.views.plot import Style
 
-OKABE_ITO = ("#E69F00", "#56B4E9", "#009E73", "#D55E00", "#CC79A7", "#0072B2", "#F0E442")
+OKABE_ITO = ("#E69F00", "#56B4E9", "#009E73", "#D55E00", "#CC79A7", "#0072B2")  # their yellow is lost on white paper
 DASHES = ("solid", "dashed", "dotted", "dashdot")
 
 
