@@ -26,6 +26,7 @@ TITLES = {
     "saturation": "Gate saturation",
     "attention": "Weight of the past",
     "attention_map": "Attention map",
+    "time_scales": "Time scales",
     "average": "Running average",
     "phases": "Clockwork phases",
     "depth": "Depth and time",
@@ -46,6 +47,7 @@ LEAST_HEIGHT = {
     "tree": 200,
     "saturation": 150,
     "attention_map": 150,
+    "time_scales": 150,
     "directions": 150,
 }  # pixels; 72 for the views over time
 LONG = 32_000  # values of the shown sequence from which on a view is computed beside the window: it may take a frame

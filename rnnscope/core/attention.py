@@ -9,6 +9,7 @@ import numpy as np
 from rnnscope.core.trace import Trace
 
 _LOGS = ("log_retention", "log_write")
+_LEAST = np.finfo(float).tiny
 
 
 def attention(logits: np.ndarray, t: int) -> np.ndarray:
@@ -63,23 +64,48 @@ def left_of_past(trace: Trace, t: int, sequence: int) -> np.ndarray | None:
 def spread_of_past(trace: Trace, sequence: int) -> np.ndarray | None:
     """Mean lag, in time steps, and entropy, in nats, of the weights of the past at each time step: (2, T, H) float64.
 
-    For a running average, whose weights sum to 1; None for other cells. The newest moment weighs w_t, all before it keep
-    their proportions and share 1 - w_t:
+    Of `weights_of_past` made to sum to 1, as a running average's do by themselves; None for other cells and for trees. The
+    newest moment weighs w_t of all, those before it keep their proportions and share 1 - w_t:
 
         lag_t = (1 - w_t) (lag_(t-1) + 1)     S_t = (1 - w_t) S_(t-1) - w_t ln w_t - (1 - w_t) ln (1 - w_t)
 
     With equal weights at time step t these are (t - 1) / 2 and ln t. NaN where the layer does not work.
     """
-    if "newest_weight" not in trace.signals:
+    along = trace.layers[trace.layer].along
+    if along == "tree" or not {*_LOGS} <= {*trace.signals}:
         return None
     logs = [trace.signals[name][: trace.lengths[sequence], sequence].astype(np.float64) for name in _LOGS]
-    order = slice(None, None, -1 if trace.layers[trace.layer].along == "backward" else 1)
+    order = slice(None, None, -1 if along == "backward" else 1)
     kept, written = (np.exp(log[order]) for log in logs)
-    chosen = -written * logs[1][order] - kept * np.maximum(logs[0][order], -1e4)  # 0 ln 0 is 0
-    kept[0], chosen[0] = 0, 0  # before the first moment there is nothing
-    spread = np.full((2, *trace.signals["newest_weight"][:, sequence].shape), np.nan)
-    spread[:, : len(kept)] = _recurrence(kept, kept, chosen)[:, order]
+    kept[0] = 0  # before the first moment there is nothing
+    whole = _recurrence(kept, written)[0]
+    new = np.divide(written, whole, out=np.ones_like(whole), where=whole != 0)
+    old = 1 - new
+    chosen = -sum(share * np.log(np.maximum(share, _LEAST)) for share in (new, old))  # 0 ln 0 is 0
+    spread = np.full((2, *trace.signals[_LOGS[0]][:, sequence].shape), np.nan)
+    spread[:, : len(kept)] = _recurrence(old, old, chosen)[:, order]
     return spread
+
+
+def time_scales(trace: Trace) -> np.ndarray | None:
+    """Time steps in which each unit's gates alone let its memory fall to 1/e: -1 / mean ln f, (H,) float64.
+
+    The mean is over all time steps of all sequences but those before which there is no memory, as the first; in a tree over
+    all nodes but the roots. Geometric, since shares are multiplied: 1 - mean f would say something else (Mahto et al.,
+    Multi-timescale representation learning in LSTM language models, ICLR 2021). An RWA keeps ever more of its memory: its
+    time scales grow with the sequences, as (T - 1) / ln T where all moments weigh alike.
+
+    inf for a unit that keeps everything, NaN where no memory is kept. None for a cell without gates.
+    """
+    if "log_retention" not in trace.signals:
+        return None
+    logs = trace.signals["log_retention"]  # (T, B, H)
+    begins = 0 if trace.layers[trace.layer].along == "forward" else trace.lengths - 1
+    moments = np.arange(len(logs))[:, None]
+    counted = ((moments != begins) & (moments < trace.lengths))[..., None] & np.isfinite(logs)
+    total, count = logs.sum((0, 1), np.float64, where=counted), counted.sum((0, 1))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(count > 0, np.abs(count / total), np.nan)
 
 
 def _recurrence(kept: np.ndarray, *added: np.ndarray) -> np.ndarray:

@@ -21,6 +21,7 @@ from rnnscope.views.plot import Plot
 from rnnscope.views.reach import reach
 from rnnscope.views.saturation import saturation
 from rnnscope.views.subject import Position, Subject
+from rnnscope.views.time_scales import time_scales
 from rnnscope.views.tree import tree
 
 VIEWS: dict[str, Callable[[Sequence[Subject], Position], Plot]] = {
@@ -30,6 +31,7 @@ VIEWS: dict[str, Callable[[Sequence[Subject], Position], Plot]] = {
     "saturation": saturation,
     "attention": attention,
     "attention_map": attention_map,
+    "time_scales": time_scales,
     "average": average,
     "phases": phases,
     "depth": depth,
@@ -53,6 +55,7 @@ DEPENDS: dict[str, tuple[str, ...]] = {
     "attention_map": ("sequence", "unit", "layer"),
     "average": ("time_step", "sequence", "unit", "layer"),
     "saturation": ("unit", "layer"),
+    "time_scales": ("unit", "layer"),
     "depth": ("sequence",),
     "tree": ("time_step", "sequence", "unit", "layer", "signal"),
     "influence": ("sequence", "output"),
@@ -65,6 +68,7 @@ DEPENDS: dict[str, tuple[str, ...]] = {
 HAS: dict[str, Callable[[Trace], bool]] = {
     "saturation": lambda trace: any(s.gate and (s.low, s.high) == (0, 1) for s in trace.legend.values()),
     "attention_map": lambda trace: trace.attended is not None or has_triangle(trace),
+    "time_scales": lambda trace: "log_retention" in trace.signals,
     "average": lambda trace: {*SUMS} <= {*trace.signals},
     "phases": lambda trace: "active" in trace.signals,
     "depth": lambda trace: len(trace.layers) > 1,

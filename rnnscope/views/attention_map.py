@@ -23,11 +23,16 @@ SPREAD = (("mean lag of the weights", "k̄"), ("entropy of the weights in nats",
 def attention_map(subjects: Sequence[Subject], position: Position) -> Plot:
     """A column per run. A decoder's attention: rows are the symbols of the source, columns the time steps of the answer.
     Attention over the whole sequence: one curve. RWA and gated cells: the triangle of what moment i weighs at time step t,
-    averaged over units and of the chosen unit; and for the RWA mean lag and entropy of these weights.
+    averaged over units and of the chosen unit; and mean lag and entropy of these weights.
     """
     shown = [subject for subject in subjects if subject.trace is not None]
     x = time_axis((subject.trace for subject in shown), position.sequence)
     columns = [_column(subject, position, x) for subject in shown]
+    spreads = [_spread(subject, position) for subject in shown]
+    for n, (title, symbol) in enumerate(SPREAD):
+        y = Axis("value", "", 0, round_up(largest(mark.y for marks in spreads for mark in marks[n : n + 1])))
+        for subject, column, marks in zip(shown, columns, spreads, strict=True):
+            column += [Panel(title, x, y, (mark,), symbol, subject.name) for mark in marks[n : n + 1]]
     height = max(map(len, columns), default=0)
     rows = tuple(tuple(column[r] if r < len(column) else None for column in columns) for r in range(height))
     return Plot("Attention map", rows, tuple(map(head, shown)))
@@ -43,7 +48,7 @@ def _column(subject: Subject, position: Position, x: Axis) -> list[Panel]:
     weights, moments = triangle(trace, position.sequence, unit)
     high = min(1.0, round_up(float(np.nanpercentile(weights, CLIPPED))))
     y = Axis("unit", "moment", -0.5, len(moments) - 0.5)
-    panels = [
+    return [
         Panel(
             f"weight of each moment, {of}",
             x,
@@ -55,8 +60,6 @@ def _column(subject: Subject, position: Position, x: Axis) -> list[Panel]:
         )
         for of, values in zip(("mean over units", f"unit {unit}"), weights, strict=True)
     ]
-    spread = spread_of_past(trace, position.sequence)
-    return panels if spread is None else panels + [_spread(subject, n, spread[n], unit, x) for n in range(len(SPREAD))]
 
 
 def has_triangle(trace: Trace) -> bool:
@@ -118,7 +121,12 @@ def triangle(trace: Trace, sequence: int, unit: int) -> tuple[np.ndarray, tuple[
     return weights, tuple(f"t = {first}" if wide == 1 else f"{first}–{last}" for first, last in spans)
 
 
-def _spread(subject: Subject, which: int, values: np.ndarray, unit: int, x: Axis) -> Panel:
-    (title, symbol), curves = SPREAD[which], np.stack([values.mean(1), values[:, unit]])
-    mark = Lines(time_steps(subject.trace), curves, ("mean over units", f"unit {unit}"), (subject.style, Style("faint")))
-    return Panel(title, x, Axis("value", "", 0, round_up(largest([curves]))), (mark,), symbol, subject.name)
+def _spread(subject: Subject, position: Position) -> list[Lines]:
+    """Curves of each line of SPREAD, averaged over units and of the chosen unit; none without a triangle."""
+    trace = subject.trace
+    if trace.attended is not None or not has_triangle(trace):
+        return []
+    unit = min(position.unit, trace.units - 1)
+    names, styles = ("mean over units", f"unit {unit}"), (subject.style, Style("faint"))
+    curves = (np.stack([values.mean(1), values[:, unit]]) for values in spread_of_past(trace, position.sequence))
+    return [Lines(time_steps(trace), y, names, styles) for y in curves]

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from rnnscope.core.attention import retention_logs
+from rnnscope.core.attention import retention_logs, time_scales
 from rnnscope.core.cells import CELLS, Cell
 from rnnscope.core.memory.state_jacobian import PROBES
 from rnnscope.core.reach import QUICK
+from rnnscope.core.recording import record
 from rnnscope.core.trace import Signal
 
 
@@ -69,6 +70,16 @@ def test_direct_weight_of_a_fixed_forget_gate(f, make_model, measure):
     reach = measure("direct_weight", fixed_forget(make_model, f), inputs)
     for curve in (reach.mean, reach.low, reach.high):  # every sequence is alike: no spread
         np.testing.assert_allclose(curve, f ** np.arange(40), rtol=1e-4)
+
+
+def test_time_scales_of_fixed_gates_and_of_equal_attention(make_model):
+    inputs = noise(50, 5, 2)
+    for f, expected in ((0.9, 9.4912), (0.99, 99.4992)):
+        np.testing.assert_allclose(time_scales(record(fixed_forget(make_model, f), inputs)), expected, rtol=1e-4)
+    np.testing.assert_allclose(time_scales(record(equal_attention(make_model("rwa")), inputs)), 49 / np.log(50), rtol=1e-4)
+    assert np.isposinf(time_scales(record(make_model("lstm1997"), inputs))).all()
+    assert time_scales(record(make_model("elman"), inputs)) is None
+    assert np.isnan(time_scales(record(make_model("lstm"), inputs[:1]))).all()
 
 
 def test_direct_weight_of_equal_attention(make_model, measure):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from rnnscope.core.attention import left_of_past, spread_of_past, weights_of_past
+from rnnscope.core.attention import left_of_past, spread_of_past, time_scales, weights_of_past
 from rnnscope.core.recording import record
 
 LENGTHS, SOURCES = np.array([9, 6, 3]), np.array([4, 5, 1])
@@ -57,22 +57,48 @@ def test_an_lstm_cell_is_the_weighted_sum_of_its_candidates(network, settings, t
                     np.testing.assert_allclose(held, trace.signals["cell"][t, b], rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.parametrize("cell", ["rwa", "rda"])
+@pytest.mark.parametrize("cell", ["rwa", "rda", "lstm", "cifg", "gru", "mingru", "slstm", "lru"])
 @pytest.mark.parametrize(
     ("network", "settings", "task", "options", "layout"), NETWORKS[:-1], ids=lambda value: str(value)[:30]
 )
 def test_mean_lag_and_entropy_are_those_of_the_weights(cell, network, settings, task, options, layout, make_model):
-    """The weights of a running average sum to 1 over all that it has read, also where it goes on from a source."""
+    """Of the weights made to sum to 1: those of a running average do by themselves, also where it goes on from a source."""
     _, traces = traced(make_model, cell, network, settings, task, options, layout)
     for trace in traces:
         for b, length in enumerate(LENGTHS):
             for t in range(length):
                 weights = np.nan_to_num(weights_of_past(trace, t, b))
-                np.testing.assert_allclose(weights.sum(0), 1, rtol=1e-4)
+                if cell in ("rwa", "rda"):
+                    np.testing.assert_allclose(weights.sum(0), 1, rtol=1e-4)
+                weights /= weights.sum(0)
                 lag = (weights * np.abs(t - np.arange(9))[:, None]).sum(0)
                 entropy = -(weights * np.log(np.maximum(weights, 1e-300))).sum(0)
                 np.testing.assert_allclose(spread_of_past(trace, b)[0, t], lag, rtol=1e-3, atol=1e-5)
                 np.testing.assert_allclose(spread_of_past(trace, b)[1, t], entropy, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("cell", ["rwa", "rda", "lstm", "cifg", "gru", "mingru", "slstm", "lru"])
+@pytest.mark.parametrize(("network", "settings", "task", "options", "layout"), NETWORKS, ids=lambda value: str(value)[:30])
+def test_time_scales_are_e_folds_of_what_is_left(cell, network, settings, task, options, layout, make_model):
+    """The second route: what is left of the first moment, or of each node in its parent, at the end of every sequence."""
+    if network == "tree_lstm" and cell != "lstm":
+        return
+    _, traces = traced(make_model, cell, network, settings, task, options, layout)
+    for trace in traces:
+        logs, steps, along = 0.0, 0, trace.layers[trace.layer].along
+        for b, length in enumerate(LENGTHS):
+            for t in range(length):
+                if along == "tree":
+                    before = [node for node in range(t) if trace.parents[node, b] == t]
+                else:
+                    before = (
+                        [t - 1] if along == "forward" and t else [t + 1] if along == "backward" and t < length - 1 else []
+                    )
+                left = left_of_past(trace, t, b)
+                for node in before:
+                    if left[node].all():  # else a decoder's memory begins
+                        logs, steps = logs + np.log(left[node]), steps + 1
+        np.testing.assert_allclose(time_scales(trace), -steps / logs, rtol=1e-6)
 
 
 def test_a_decoder_with_a_memory_of_its_own_holds_nothing_of_the_source(make_model):

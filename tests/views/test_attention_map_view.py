@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from rnnscope.core.attention import weights_of_past
+from rnnscope.core.attention import spread_of_past, weights_of_past
 from rnnscope.core.trace import Attended
 from rnnscope.views import VIEWS, Position
 from rnnscope.views.attention_map import triangle
@@ -46,7 +46,9 @@ def test_the_triangle_is_the_weights_of_the_past_at_every_time_step(make_trace, 
 
 def test_the_map_is_the_triangle_averaged_and_of_the_chosen_unit(make_subject):
     subject = make_subject(steps=6, lengths=[6, 4])
-    mean, unit = VIEWS["attention_map"]([subject], Position(1, 1, 2)).panels
+    mean, unit, lag, entropy = VIEWS["attention_map"]([subject], Position(1, 1, 2)).panels
+    for panel, values in zip((lag, entropy), spread_of_past(subject.trace, 1), strict=True):
+        np.testing.assert_array_equal(panel.marks[0].y, [values.mean(1), values[:, 2]])
     for t in range(4):
         expected = weights_of_past(subject.trace, t, 1)[:4]
         np.testing.assert_allclose(mean.marks[0].values[:, t], expected.mean(1), rtol=1e-5)
@@ -55,10 +57,19 @@ def test_the_map_is_the_triangle_averaged_and_of_the_chosen_unit(make_subject):
     assert mean.marks[0].rows == ("t = 1", "t = 2", "t = 3", "t = 4")
 
 
+def test_runs_side_by_side_share_the_limits_of_lag_and_entropy(make_subject):
+    runs = [make_subject("a", steps=40), make_subject("b", steps=9), make_subject("c", signals={"log_retention": None})]
+    rows = VIEWS["attention_map"](runs, Position()).rows
+    for row in rows[2:]:
+        assert row[0].y == row[1].y
+        assert row[0].y.high >= max(np.nanmax(panel.marks[0].y) for panel in row[:2])
+        assert row[2] is None
+
+
 def test_a_column_of_attention_logits_sums_to_one(make_subject):
     logits = np.random.default_rng(0).normal(0, 2, (250, 1, 3))
     signals = softmax_signals(logits)
-    (mean, unit) = VIEWS["attention_map"]([make_subject(steps=250, batch=1, signals=signals)], Position()).panels
+    mean, unit, *_ = VIEWS["attention_map"]([make_subject(steps=250, batch=1, signals=signals)], Position()).panels
     for panel in (mean, unit):
         np.testing.assert_allclose(np.nansum(panel.marks[0].values, 0), 1, rtol=1e-4)
 

@@ -1,5 +1,7 @@
 """Phases, depth, directions and saturation, recomputed from hand-made signals."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -125,6 +127,31 @@ def test_saturation_has_a_row_per_run_that_says_whose_it_is(make_subject):
     assert plot.heads == ()
     assert "no gates" in plot.rows[2][0].empty
     assert VIEWS["saturation"](runs[1:2], Position()).heads[0][0] == "b"
+
+
+def test_time_scales_of_all_runs_lie_in_one_plot_the_longest_first(make_subject):
+    logs = -1 / np.broadcast_to([2.0, 50.0, 7.0], (4, 2, 3))
+    runs = [make_subject("a", steps=4, signals={"log_retention": logs}), make_subject("b", cell=2)]
+    runs.append(make_subject("c", signals={"log_retention": None}))
+    (panel,) = VIEWS["time_scales"](runs, Position(unit=1)).panels
+    first, second, third = panel.marks
+    np.testing.assert_allclose(first.y, [2, 50, 7])
+    np.testing.assert_allclose(first.x, [1, 1 / 3, 2 / 3])
+    assert (first.chosen, first.chooses, first.name, second.name) == (1, "unit", "a", "b")
+    assert (third.name, len(third.x)) == ("c, no gates", 0)
+    assert re.fullmatch("time scale of the gates, unit 1: 50, [0-9.]+, –", panel.title)
+    assert panel.y.log
+    assert panel.y.low <= 2 < 50 <= panel.y.high
+    assert [name for _, name in panel.y.levels] == ["4 time steps", "6 time steps"]
+    (alone,) = VIEWS["time_scales"](runs[:1], Position(unit=0)).panels
+    assert alone.title == "time scale of the gates, unit 0: 2"
+
+
+def test_time_scales_that_are_not_there_say_why(make_subject):
+    for kept, words in ((None, "no gates"), (np.zeros((6, 2, 3)), "for ever")):
+        (panel,) = VIEWS["time_scales"]([make_subject(signals={"log_retention": kept})], Position()).panels
+        assert words in panel.empty
+        assert not panel.marks
 
 
 def test_the_time_axis_of_symbols_has_their_names(make_runs, make_subject):
