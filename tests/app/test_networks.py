@@ -159,7 +159,7 @@ def test_what_was_shut_stays_shut_in_the_next_window(window, open_window, saved,
     second = open_window()
     second.files.open([saved("rwa")])
     qtbot.waitUntil(lambda: bool(second.session.runs), timeout=30_000)
-    assert there(second)[0] == {"attention_map"}
+    assert there(second)[0] == {"attention_map", "time_scales"}
 
 
 def test_the_table_tells_the_two_directions_apart(window, qtbot, train):
