@@ -11,7 +11,7 @@ from rnnscope.app.panel_parts import font_of
 from rnnscope.app.theme import TICK_PIXELS, Theme
 
 INDENT = 4  # pixels from the panel's right edge to the name
-RIM = tuple((x, y) for x in (-1, 0, 1) for y in (-1, 0, 1))  # pixels by which its rim is moved
+RIM = ((-1, -1), (-1, 1), (1, -1), (1, 1))  # pixels by which its rim is moved
 
 
 class Level(Cover):

@@ -182,9 +182,10 @@ class SetupPanel(QWidget):
 
     def _on_changed(self) -> None:
         self._show_progress()
-        for row, run in enumerate(self.session.runs[: self.list.count()]):
-            if (item := self.list.item(row)).text() != _words(run):
-                item.setText(_words(run))
+        with QSignalBlocker(self.list):  # to which other words are a change as a tick is
+            for row, run in enumerate(self.session.runs[: self.list.count()]):
+                if (item := self.list.item(row)).text() != _words(run):
+                    item.setText(_words(run))
 
     def _on_listed(self) -> None:
         session = self.session

@@ -89,6 +89,18 @@ def test_what_the_window_costs_the_training_is_measured_and_told(window, form, q
     idle()
 
 
+def test_a_new_loss_changes_the_words_of_its_run_and_no_more(window, form, qtbot, idle):
+    form(iterations=100_000)
+    press(qtbot, window.panel.train_button)
+    run = _first_losses(window, qtbot)
+    relisted, before = [], window.panel.list.item(0).text()
+    window.session.listed.connect(lambda: relisted.append(len(run.history)))
+    qtbot.waitUntil(lambda: window.panel.list.item(0).text() != before, timeout=30_000)
+    assert not relisted
+    press(qtbot, window.panel.stop_button)
+    idle()
+
+
 def test_pause_holds_go_on_continues_and_stop_keeps_what_was_learned(window, form, qtbot, idle):
     form(iterations=100_000)
     press(qtbot, window.panel.train_button)
