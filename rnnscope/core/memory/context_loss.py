@@ -31,7 +31,7 @@ def context_loss(
     The answers asked for are the same at every lag (Khandelwal et al., Sharp nearby, fuzzy far away, ACL 2018). In units of
     the loss; below 0 where the model does better without. The arithmetic mean over sequences, each as far back as it goes,
     where it is read whole and nothing is left. The network starts from its initial state in the middle of a sequence, which
-    it has never seen in training: what is lost may be this surprise and no lack of memory.
+    it has never seen in training: what is lost may be this surprise and no lack of memory. Clocks begin anew there, too.
 
     targets  what is right at the end, (B,) classes or (B, O) values, or at each time step, (T, B) or (T, B, O)
     lags     time steps, by default the first 32, then evenly on a log axis up to the longest sequence, 64 in all
