@@ -216,7 +216,7 @@ def _joined(group: list[Compared]) -> Compared:
 def _row(model: Compared, measure: str, reach: Reach) -> dict[str, object]:
     lags = {
         f"{name}{'' if part == 'value' else f'_{part}'}": np.nan if number is None else number
-        for name, lag in (("lag50", reach.lag50), ("lag1", reach.lag1))
+        for name, lag in (("lag50", reach.lag50), ("lag1", reach.lag1), ("total", reach.total))
         for part, number in asdict(lag).items()
     }
     law = asdict(reach.law) if reach.law else {}
@@ -228,7 +228,7 @@ def _row(model: Compared, measure: str, reach: Reach) -> dict[str, object]:
 def _as_table(model: Compared) -> dict:
     measures = {
         name: {part: _numbers(getattr(reach, part)) for part in CURVE}
-        | {part: getattr(reach, part) and asdict(getattr(reach, part)) for part in ("lag50", "lag1", "law")}
+        | {part: getattr(reach, part) and asdict(getattr(reach, part)) for part in ("lag50", "lag1", "total", "law")}
         | {"floor": reach.floor, "seeds": reach.curves.shape[1], "sequences": reach.curves.shape[2]}
         for name, reach in model.reaches.items()
     }

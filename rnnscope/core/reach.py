@@ -20,7 +20,7 @@ FITTED = 64  # lags on which the laws are fitted, evenly on a log axis
 
 @dataclass(frozen=True)
 class Estimate:
-    """A lag in time steps with its 95 % interval; None in place of a number: beyond the last lag measured, if anywhere."""
+    """A number with its 95 % interval, of a lag in time steps; None in place of one: beyond the last lag, if anywhere."""
 
     value: float | None
     low: float | None
@@ -56,6 +56,8 @@ class Reach:
     low, high  (K,) ends of the interval; NaN with a single sequence
     floor      below this nothing is claimed
     lag50, lag1  in time steps, the lag beyond which the mean stays at or below 50 % and 1 % of lag 0
+    total      sum of the mean over all lags above the floor, in straight lines across those left out: of decoding the
+               linear memory capacity (Jaeger, Short term memory in echo state networks, 2001)
     law        None where fewer than 4 lags are above the floor, or all values there are alike
     curves, weights  (K, M, B) for M models and B sequences, what all of this was made of: `Reach.from_sequences`
     along      "tree" where a lag counts nodes on the way up to the root; else "forward" or "backward" in time
@@ -69,6 +71,7 @@ class Reach:
     floor: float
     lag50: Estimate
     lag1: Estimate
+    total: Estimate
     law: Law | None
     curves: np.ndarray
     weights: np.ndarray
@@ -110,8 +113,10 @@ class Reach:
         curve, resampled = back(mean), back(drawn)
         low, high = np.minimum(low, curve), np.maximum(high, curve)  # the last digit may say otherwise
         falls = [_estimate(curve, lags, resampled, lags[places], share, ends) for share in (0.5, 0.01)]
+        sums = _total(curve, lags, floor), *_quantiles(_total(resampled, lags[places], floor), ends)
+        total = Estimate(*(float(end) if np.isfinite(end) else None for end in sums))
         law = _law(curve[places], resampled, lags[places], floor)
-        return cls(measure, lags, curve, low, high, floor, *falls, law, curves, given, geometric)
+        return cls(measure, lags, curve, low, high, floor, *falls, total, law, curves, given, geometric)
 
     @classmethod
     def joined(cls, reaches: list[Reach]) -> Reach:
@@ -163,6 +168,13 @@ def _quantiles(drawn: np.ndarray, ends: tuple[float, float] | None) -> np.ndarra
 def _estimate(curve, lags, resampled, places, share: float, ends: tuple[float, float] | None) -> Estimate:
     value, low, high = falls_to(curve, lags, share), *_quantiles(falls_to(resampled, places, share), ends)
     return Estimate(*(float(lag) if np.isfinite(lag) else None for lag in (value, low, high)))
+
+
+def _total(curves: np.ndarray, lags: np.ndarray, floor: float) -> np.ndarray:
+    """Sum of each curve (..., K) over all whole lags from the first to the last, where it is above its floor."""
+    gaps = np.diff(lags)
+    shares = 1 + np.r_[0, gaps - 1] / 2 + np.r_[gaps - 1, 0] / 2  # of each lag and half of those left out around it
+    return np.where(curves > floor, curves, 0) @ shares
 
 
 def falls_to(curves: np.ndarray, lags: np.ndarray, share: float) -> np.ndarray:

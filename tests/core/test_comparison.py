@@ -74,12 +74,25 @@ def test_json_has_the_documented_shape(make_model):
         assert (entry["cell"], entry["task"]) == (compared.cell, "adding")
         assert set(entry["measures"]) == set(compared.reaches) <= set(QUICK)
         for name, found in entry["measures"].items():
-            assert set(found) == {"lags", "mean", "low", "high", "lag50", "lag1", "law", "floor", "seeds", "sequences"}
+            assert set(found) == {
+                "lags",
+                "mean",
+                "low",
+                "high",
+                "lag50",
+                "lag1",
+                "total",
+                "law",
+                "floor",
+                "seeds",
+                "sequences",
+            }
             assert found["lags"] == list(range(12))
             reach = compared.reaches[name]
             assert found["mean"] == reach.mean.tolist()
             assert (found["low"], found["high"]) == (reach.low.tolist(), reach.high.tolist())
-            assert (found["lag50"], found["lag1"]) == (asdict(reach.lag50), asdict(reach.lag1))
+            for part in ("lag50", "lag1", "total"):
+                assert found[part] == asdict(getattr(reach, part))
             assert all(
                 low <= mean <= high for low, mean, high in zip(*(found[c] for c in ("low", "mean", "high")), strict=True)
             )

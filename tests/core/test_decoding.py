@@ -52,6 +52,7 @@ def test_a_leaky_integrator_forgets_as_its_variance_says(make_model):
     expected = a ** (2 * np.arange(steps)) * (1 - a**2) / (1 - a ** (2 * steps))
     error = (reach.high - reach.low) / 4
     assert reach.lags.tolist() == list(range(steps))
+    assert reach.total.low < expected.sum() < reach.total.high, "1, whose memory has one dimension"
     assert (np.abs(reach.mean - expected) < 4 * error).all()
     assert (error < 0.02).all()
     assert 0 < reach.floor < 0.01
@@ -63,6 +64,7 @@ def test_a_delay_line_is_read_in_full_and_no_further(make_model, lengths):
     assert reach.lags.tolist() == list(range(10 if lengths is None else 6))  # as far as half of the sequences go
     np.testing.assert_allclose(reach.mean[:4], 1, atol=1e-9)
     assert (reach.mean[4:] < 0.06).all()
+    assert reach.total.value == pytest.approx(4, abs=0.2), "as its memory capacity"
     given = np.isfinite(reach.curves[:, 0]).sum(1)
     np.testing.assert_array_equal(given, [200 if lengths is None else (lengths > k).sum() for k in reach.lags])
 

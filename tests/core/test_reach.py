@@ -36,6 +36,18 @@ def test_what_begins_below_zero_falls_nowhere():
     assert (none.lag50.value, none.lag1.value, none.law) == (None, None, None)
 
 
+def test_the_total_is_the_sum_above_the_floor_with_straight_lines_across_lags_left_out():
+    whole = 1 - np.arange(101) / 100
+    lags = np.array([0, 1, 2, 5, 20, 60, 90, 100])
+    for floor, expected in ((1e-9, whole.sum()), (0.2, whole[:61].sum() + 0.4 * 29 / 2)):
+        found = Reach.from_sequences("test", whole[lags, None], lags=lags, floor=floor)
+        assert found.total.value == pytest.approx(expected, rel=1e-9)
+    several = Reach.from_sequences("test", whole[:, None] * np.linspace(0.5, 1.5, 50), geometric=False)
+    assert several.total.value == pytest.approx(whole.sum())
+    assert several.total.low == pytest.approx(several.total.value * 0.92, rel=0.02)
+    assert several.total.low + several.total.high == pytest.approx(2 * several.total.value, rel=0.02)
+
+
 def test_the_share_is_of_lag_0():
     assert reach([8.0, 6, 4, 2]).lag50.value == pytest.approx(2)
 

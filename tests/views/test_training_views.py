@@ -121,7 +121,9 @@ def test_the_sentence_says_where_information_outlasts_the_gradient():
     text = sentence({"a latch": {"state_jacobian": gradient, "decoding": read}, "none": {}})
     assert text.startswith("On these 3 sequences the gradient falls to 1 % at lag 4.6 [4.2, 5.1] for a latch.")
     assert "The input 19 time steps back can still be read from the state of a latch, beyond its gradient." in text
+    assert text.endswith("Linear memory capacity, the sum of decoding over lags: 18.0 [18.0, 18.0] for a latch.")
     assert sentence({"none": {}}) == ""
+    assert sentence({"a latch": {"decoding": read}}).startswith("Linear memory capacity")
 
 
 def test_an_axis_above_1_where_a_curve_rises(make_subject, make_reach):
