@@ -111,10 +111,11 @@ class Canvas(pg.GraphicsLayoutWidget):
 
     def paintEvent(self, event) -> None:
         """Paint the plots once into a picture, and the cursor with its values over it each time."""
-        view = self.viewport()
-        if self._picture is None or self._picture.deviceIndependentSize().toSize() != view.size():
-            self._picture = QPixmap(view.size() * view.devicePixelRatio())
-            self._picture.setDevicePixelRatio(view.devicePixelRatio())
+        view, ratio = self.viewport(), self.viewport().devicePixelRatio()
+        kept = self._picture and (self._picture.deviceIndependentSize().toSize(), self._picture.devicePixelRatio())
+        if kept != (view.size(), ratio):
+            self._picture = QPixmap(view.size() * ratio)
+            self._picture.setDevicePixelRatio(ratio)
             painter = QPainter(self._picture)
             self.render(painter, QRectF(view.rect()), view.rect())
             painter.end()

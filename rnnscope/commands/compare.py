@@ -38,4 +38,6 @@ def compare(
     comparison = measure(models, measures=measures or QUICK, sequences=sequences)
     write(VIEWS["reach"](measured_subjects(models, comparison), Position()), out, numbers)
     said = sentence({model.name: model.reaches for model in comparison.models})
+    if not any(model.reaches for model in comparison.models):
+        said = "None of these measures has a meaning for these models."
     typer.echo(comparison.json() if as_json else f"{plain(comparison)}\n\n{said}".rstrip())

@@ -69,7 +69,8 @@ def spread_of_past(trace: Trace, sequence: int) -> np.ndarray | None:
 
         lag_t = (1 - w_t) (lag_(t-1) + 1)     S_t = (1 - w_t) S_(t-1) - w_t ln w_t - (1 - w_t) ln (1 - w_t)
 
-    With equal weights at time step t these are (t - 1) / 2 and ln t. NaN where the layer does not work.
+    With equal weights at time step t these are (t - 1) / 2 and ln t. NaN where the layer does not work, and where nothing
+    has been written yet.
     """
     along = trace.layers[trace.layer].along
     if along == "tree" or not {*_LOGS} <= {*trace.signals}:
@@ -83,7 +84,8 @@ def spread_of_past(trace: Trace, sequence: int) -> np.ndarray | None:
     old = 1 - new
     chosen = -sum(share * np.log(np.maximum(share, _LEAST)) for share in (new, old))  # 0 ln 0 is 0
     spread = np.full((2, *trace.signals[_LOGS[0]][:, sequence].shape), np.nan)
-    spread[:, : len(kept)] = _recurrence(old, old, chosen)[:, order]
+    found = np.where(whole > 0, _recurrence(old, old, chosen), np.nan)
+    spread[:, : len(kept)] = found[:, order]
     return spread
 
 

@@ -16,7 +16,7 @@ from rnnscope.core.memory.alike import alike
 from rnnscope.core.memory.portions import Between, nothing
 from rnnscope.core.model import Model
 from rnnscope.core.reach import QUICK, Reach
-from rnnscope.core.sequences import sequences_for
+from rnnscope.core.sequences import as_tensor, sequences_for
 from rnnscope.core.settings import choose as among
 from rnnscope.core.tasks import Task
 from rnnscope.core.threads import one_thread
@@ -76,7 +76,7 @@ class Comparison:
             for model in (*self.models, *self.kinds)
             for name, reach in model.reaches.items()
         ]
-        return pandas.concat(parts, ignore_index=True)
+        return pandas.concat(parts or [pandas.DataFrame(columns=["model", "measure", *CURVE])], ignore_index=True)
 
     def json(self) -> str:
         """The document that `rnnscope compare --json` prints."""
@@ -110,13 +110,15 @@ def compare(
     """
     models, measures = _named(models), _known(measures)
     first = next(iter(models.values()))
+    layout = {"lengths": lengths, "sources": sources, "parents": parents}
     if inputs is None:
+        if alone := [name for name, given in ({"targets": targets} | layout).items() if given is not None]:
+            raise ValueError(f"{alone[0]}: expected inputs, too; without them the task's own sequences are measured")
         measure = partial(evaluated, task=first.task, measures=measures, sequences=sequences)
         channels = first.network.inputs
     else:
-        inputs = np.asarray(inputs) if not hasattr(inputs, "shape") else inputs
-        given = {"inputs": inputs, "targets": targets, "lengths": lengths, "sources": sources, "parents": parents}
-        measure, channels = partial(reaches, measures=measures, **given), inputs.shape[-1]
+        inputs = as_tensor(inputs, "inputs")
+        measure, channels = partial(reaches, inputs=inputs, targets=targets, measures=measures, **layout), inputs.shape[-1]
     for name, model in models.items():
         if model.network.inputs != channels:
             raise ValueError(

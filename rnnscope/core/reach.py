@@ -112,7 +112,7 @@ class Reach:
         low, high = (back(np.interp(lags, lags[places], end)) for end in _quantiles(drawn, ends))
         curve, resampled = back(mean), back(drawn)
         low, high = np.minimum(low, curve), np.maximum(high, curve)  # the last digit may say otherwise
-        falls = [_estimate(curve, lags, resampled, lags[places], share, ends) for share in (0.5, 0.01)]
+        falls = [_estimate(curve, lags, resampled, lags[places], share, floor, ends) for share in (0.5, 0.01)]
         sums = _total(curve, lags, floor), *_quantiles(_total(resampled, lags[places], floor), ends)
         total = Estimate(*(float(end) if np.isfinite(end) else None for end in sums))
         law = _law(curve[places], resampled, lags[places], floor)
@@ -165,8 +165,8 @@ def _quantiles(drawn: np.ndarray, ends: tuple[float, float] | None) -> np.ndarra
     return np.quantile(drawn, ends, axis=0, method="inverted_cdf")  # of values that may be infinite
 
 
-def _estimate(curve, lags, resampled, places, share: float, ends: tuple[float, float] | None) -> Estimate:
-    value, low, high = falls_to(curve, lags, share), *_quantiles(falls_to(resampled, places, share), ends)
+def _estimate(curve, lags, resampled, places, share: float, floor: float, ends: tuple[float, float] | None) -> Estimate:
+    value, low, high = falls_to(curve, lags, share, floor), *_quantiles(falls_to(resampled, places, share, floor), ends)
     return Estimate(*(float(lag) if np.isfinite(lag) else None for lag in (value, low, high)))
 
 
@@ -177,21 +177,32 @@ def _total(curves: np.ndarray, lags: np.ndarray, floor: float) -> np.ndarray:
     return np.where(curves > floor, curves, 0) @ shares
 
 
-def falls_to(curves: np.ndarray, lags: np.ndarray, share: float) -> np.ndarray:
+def falls_to(curves: np.ndarray, lags: np.ndarray, share: float, floor: float = FLOOR) -> np.ndarray:
     """The lag at which each curve (..., K) falls to `share` of its first for good, log-linear between; or inf.
 
     A curve may dip and recover (an LSTM's does, when most units forget and a few keep): what comes back was not lost. What
-    begins at or below 0 has nothing to fall from: inf.
+    falls below a floor that was measured falls there in a straight line: its log says nothing. What begins at or below 0
+    has nothing to fall from: inf.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
-        logs = np.log(np.maximum(curves / np.where(curves > 0, curves, np.nan)[..., :1], FLOOR))
+        shares = curves / np.where(curves > 0, curves, np.nan)[..., :1]
+        logs = np.log(np.maximum(shares, FLOOR))
     above = logs > np.log(share)
     after = above.shape[-1] - np.argmax(above[..., ::-1], axis=-1)  # the first lag of the rest that stays below
     end = np.minimum(after, len(lags) - 1)
-    last, next_ = (np.take_along_axis(logs, np.asarray(k)[..., None], -1)[..., 0] for k in (end - 1, end))
+    straight = (_at(curves, end) <= floor) & (floor > FLOOR)
     with np.errstate(divide="ignore", invalid="ignore"):
-        found = lags[end - 1] + (last - np.log(share)) / (last - next_) * (lags[end] - lags[end - 1])
+        by_log, by_share = (
+            (_at(values, end - 1) - edge) / (_at(values, end - 1) - _at(values, end))
+            for values, edge in ((logs, np.log(share)), (shares, share))
+        )
+        found = lags[end - 1] + np.where(straight, by_share, by_log) * (lags[end] - lags[end - 1])
     return np.where(after == len(lags), np.inf, found)
+
+
+def _at(curves: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Of each curve (..., K) the value at its own place (...)."""
+    return np.take_along_axis(curves, np.asarray(places)[..., None], -1)[..., 0]
 
 
 def _law(curve: np.ndarray, resampled: np.ndarray, lags: np.ndarray, floor: float) -> Law | None:

@@ -122,7 +122,7 @@ def _compiled(model: Model, steps: int) -> Iterator[None]:
 def _targets(model, targets, weights, lengths, within) -> tuple[Tensor, Tensor]:
     """Targets and weights for every time step, both 0 behind the end of a sequence."""
     dtype, (steps, batch) = model.readout.weight.dtype, within.shape
-    targets = as_tensor(targets).detach().to(model.device)
+    targets = as_tensor(targets, "targets").detach().to(model.device)
     classes = model.task.loss != "mean_squared_error"
     whole = (steps, batch) if classes else (steps, batch, model.task.outputs)
     each_step = targets.shape == whole
@@ -135,7 +135,7 @@ def _targets(model, targets, weights, lengths, within) -> tuple[Tensor, Tensor]:
     if weights is None:
         t = np.arange(steps)[:, None]
         weights = t < lengths if each_step else t == lengths - 1
-    weights = as_tensor(weights).detach().to(model.device, dtype)
+    weights = as_tensor(weights, "weights").detach().to(model.device, dtype)
     if weights.shape != (steps, batch):
         raise ValueError(f"weights: expected {(steps, batch)}; got {tuple(weights.shape)}")
     targets = torch.where(within if classes else within[..., None], targets, 0)

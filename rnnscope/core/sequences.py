@@ -21,7 +21,7 @@ def sequences_for(model: Model, inputs, lengths=None, sources=None, parents=None
     Raises ValueError that names the argument whose shape or values do not fit.
     """
     weight, network = model.readout.weight, model.network
-    inputs = as_tensor(inputs).detach().to(weight.device, weight.dtype)
+    inputs = as_tensor(inputs, "inputs").detach().to(weight.device, weight.dtype)
     if inputs.ndim == 2:
         inputs = inputs[:, None]
     if inputs.ndim != 3 or inputs.shape[2] != network.inputs or 0 in inputs.shape:
@@ -77,6 +77,15 @@ def _whole(numbers, name: str) -> np.ndarray:
     return found.astype(np.int64)
 
 
-def as_tensor(values) -> Tensor:
-    """A tensor as it is, anything else copied: arrays may be read-only."""
-    return values if isinstance(values, Tensor) else torch.tensor(np.asarray(values))
+def as_tensor(values, name: str) -> Tensor:
+    """A tensor as it is, anything else copied: arrays may be read-only. Raises ValueError for what holds no numbers."""
+    if isinstance(values, Tensor):
+        return values
+    try:
+        array = np.asarray(values)
+    except ValueError:
+        array = np.asarray(None)
+    if array.dtype.kind not in "biuf":
+        raise ValueError(f"{name}: expected an array of numbers; got {values!r:.80}")
+    plain = {"u": np.int64, "f": np.float64 if array.dtype.itemsize > 8 else array.dtype}.get(array.dtype.kind, array.dtype)
+    return torch.tensor(np.ascontiguousarray(array, np.dtype(plain).newbyteorder("=")))

@@ -16,6 +16,7 @@ from rnnscope.views.subject import Position, Subject, head
 MOST_ROWS = 100  # further moments are added up, so that every column keeps its sum
 MOST_COLUMNS = 500  # time steps that are computed; between them the last one is repeated
 CLIPPED = 97  # per cent of the weights that the colours tell apart: the first moments begin at 1, later ones near 1 / t
+LEAST = 1e-6  # weight up to which the colours go at least
 NOTHING = "This cell has neither gates nor attention."
 SPREAD = (("mean lag of the weights", "k̄"), ("entropy of the weights in nats", "S"))
 
@@ -46,7 +47,8 @@ def _column(subject: Subject, position: Position, x: Axis) -> list[Panel]:
         return [Panel("weight of the past", x, Axis("value", "", 0, 1), (), "", subject.name, empty=NOTHING)]
     unit = min(position.unit, trace.units - 1)
     weights, moments = triangle(trace, position.sequence, unit)
-    high = min(1.0, round_up(float(np.nanpercentile(weights, CLIPPED))))
+    known = weights[np.isfinite(weights)]
+    high = min(1.0, max(LEAST, round_up(float(np.percentile(known, CLIPPED)))) if known.size else 1.0)
     y = Axis("unit", "moment", -0.5, len(moments) - 0.5)
     return [
         Panel(

@@ -14,6 +14,7 @@ from rnnscope.views.words import number
 
 NO_GATES = "This cell has no gates that keep a memory."
 FOR_EVER = "These gates keep everything for ever."
+NOTHING = "These gates have no time scale on these sequences."
 
 
 def time_scales(subjects: Sequence[Subject], position: Position) -> Plot:
@@ -24,7 +25,8 @@ def time_scales(subjects: Sequence[Subject], position: Position) -> Plot:
     found = {subject: of_units(subject.trace) for subject in subjects if subject.trace is not None}
     known = [scales for scales in found.values() if scales is not None]
     clouds = tuple(_cloud(subject, scales, position, len(found) > 1) for subject, scales in found.items())
-    empty = "" if any(np.isfinite(scales).any() for scales in known) else FOR_EVER if known else NO_GATES
+    told = np.concatenate(known or [np.zeros(0)])
+    empty = "" if np.isfinite(told).any() else FOR_EVER if np.isinf(told).any() else NOTHING if known else NO_GATES
     steps = {int(subject.trace.lengths.max()) for subject in found}
     low, high = decades([*known, np.array([*steps], float)])
     levels = tuple((float(count), f"{count:,} time steps") for count in sorted(steps))

@@ -150,6 +150,27 @@ def test_an_unknown_measure_is_refused(make_model):
     assert list(compare(make_model("gru"), measures="direct_weight").models[0].reaches) == ["direct_weight"]
 
 
+@pytest.mark.parametrize("name", ["targets", "lengths", "sources", "parents"])
+def test_what_belongs_to_inputs_is_refused_without_them(make_model, name):
+    with pytest.raises(ValueError, match=f"^{name}: expected inputs, too"):
+        compare(make_model("gru"), **{name: np.ones(3, int)})
+
+
+def test_where_no_measure_has_a_meaning_the_tables_are_empty(make_model):
+    nothing = compare(make_model("gru"), np.zeros((5, 3, 2)), measures=["context_loss"])
+    assert nothing.models[0].reaches == {}
+    assert list(nothing.curves) == ["model", "measure", "lags", "mean", "low", "high"]
+    assert len(nothing.curves) == len(nothing.frame) == 0
+
+
+@pytest.mark.parametrize("inputs", [np.array([["a", "b"]]), [[1.0, 2.0], [3.0]], {"a": 1}])
+def test_inputs_that_are_no_numbers_are_refused_by_name(make_model, inputs):
+    with pytest.raises(ValueError, match=r"^inputs: expected an array of numbers; got"):
+        reaches(make_model("gru"), inputs)
+    with pytest.raises(ValueError, match=r"^inputs: expected an array of numbers"):
+        compare(make_model("gru"), inputs)
+
+
 @pytest.mark.parametrize("measure", [name for name in MEASURES if name != TRAINING])
 def test_ended_at_any_point_everything_is_as_before(make_model, measure, monkeypatch):
     monkeypatch.setattr(portions, "MEMORY", 1)  # many portions

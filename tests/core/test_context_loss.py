@@ -141,12 +141,23 @@ def test_without_the_right_answers_it_has_no_meaning(make_model):
         ("digits", np.zeros(5), r"whole numbers from 0 to 9, got \[0\.0"),
         ("digits", np.array([0, 1, 2, 3, 10]), r"from 0 to 9, got \[0, 1, 2, 3, 10\]"),
         ("length", np.array([0, 1, -1, 0, 0]), r"from 0 to 1, got"),
+        ("digits", np.array(list("01234")), r"numbers; got array"),
+        ("digits", [[1], [2, 3]], r"numbers; got \[\[1\], \[2, 3\]\]"),
+        ("flip_flop", np.full((5, 3), np.nan), r"finite numbers, got \[\[nan"),
+        ("flip_flop", np.ones((5, 3), complex), r"numbers; got array"),
     ],
 )
 def test_targets_that_do_not_fit_are_refused(make_model, task, targets, words):
     model = make_model("gru", task)
     with pytest.raises(ValueError, match=f"^mine: targets: expected .*{words}"):
         compare({"mine": model}, noise(9, 5, model.network.inputs), targets, measures=["context_loss"])
+
+
+@pytest.mark.parametrize("kind", [">i4", np.uint8, np.uint16, np.uint64, np.int16])
+def test_whole_numbers_of_any_kind_are_classes(make_model, kind):
+    model, inputs, targets = make_model("gru", "digits"), noise(9, 5, 1), np.arange(5)
+    given, expected = (measured(model, inputs, one).mean for one in (targets[::-1].astype(kind)[::-1], targets))
+    np.testing.assert_array_equal(given, expected)
 
 
 def test_overflow_is_an_error(make_model):

@@ -36,6 +36,14 @@ def test_what_begins_below_zero_falls_nowhere():
     assert (none.lag50.value, none.lag1.value, none.law) == (None, None, None)
 
 
+def test_what_falls_below_a_measured_floor_falls_in_a_straight_line():
+    curve, lags = np.array([[1, 0.9, 0.8, 0.7, last, 0] for last in (-0.001, 0.0, 1e-7)]), np.array([0, 1, 2, 3, 50, 60])
+    found = Reach.from_sequences("context_loss", curve[1, :, None], lags=lags, geometric=False, floor=1e-6)
+    assert found.lag50.value == pytest.approx(3 + 47 * 2 / 7)
+    np.testing.assert_allclose(falls_to(curve, lags, 0.5, 1e-6), 3 + 47 * 2 / 7, rtol=1e-2)
+    np.testing.assert_allclose(falls_to(curve, lags, 0.5), [3.2, 3.2, 4], atol=0.1)
+
+
 def test_the_total_is_the_sum_above_the_floor_with_straight_lines_across_lags_left_out():
     whole = 1 - np.arange(101) / 100
     lags = np.array([0, 1, 2, 5, 20, 60, 90, 100])

@@ -108,6 +108,12 @@ def test_compare_says_to_the_last_bit_what_python_says(run, make_model, tmp_path
         assert said[model["name"]] == model
 
 
+def test_compare_says_where_a_measure_has_no_meaning(run, saved):
+    status, out, err = run("compare", saved / "elman.safetensors", "--measure", "direct_weight", "--sequences", 2)
+    assert (status, err) == (0, "")
+    assert out.endswith("\n\nNone of these measures has a meaning for these models.\n")
+
+
 def test_compare_saves_only_what_is_asked(run, saved, tmp_path):
     assert run("compare", saved / "lstm.safetensors", "--sequences", 2)[0] == 0
     assert list(tmp_path.iterdir()) == []

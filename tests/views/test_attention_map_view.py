@@ -57,6 +57,13 @@ def test_the_map_is_the_triangle_averaged_and_of_the_chosen_unit(make_subject):
     assert mean.marks[0].rows == ("t = 1", "t = 2", "t = 3", "t = 4")
 
 
+@pytest.mark.parametrize("log", [np.nan, -500.0])
+def test_weights_that_are_no_numbers_or_next_to_nothing_are_drawn(make_subject, log):
+    signals = {"log_retention": np.full((6, 2, 3), log), "log_write": np.full((6, 2, 3), log)}
+    mean, *_ = VIEWS["attention_map"]([make_subject(signals=signals)], Position()).panels
+    assert 1e-6 <= mean.marks[0].high <= 1
+
+
 def test_runs_side_by_side_share_the_limits_of_lag_and_entropy(make_subject):
     runs = [make_subject("a", steps=40), make_subject("b", steps=9), make_subject("c", signals={"log_retention": None})]
     rows = VIEWS["attention_map"](runs, Position()).rows

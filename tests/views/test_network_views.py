@@ -148,7 +148,11 @@ def test_time_scales_of_all_runs_lie_in_one_plot_the_longest_first(make_subject)
 
 
 def test_time_scales_that_are_not_there_say_why(make_subject):
-    for kept, words in ((None, "no gates"), (np.zeros((6, 2, 3)), "for ever")):
+    for kept, words in (
+        (None, "no gates"),
+        (np.zeros((6, 2, 3)), "for ever"),
+        (np.full((6, 2, 3), np.nan), "no time scale"),
+    ):
         (panel,) = VIEWS["time_scales"]([make_subject(signals={"log_retention": kept})], Position()).panels
         assert words in panel.empty
         assert not panel.marks

@@ -31,7 +31,8 @@ def context_loss(
     The answers asked for are the same at every lag (Khandelwal et al., Sharp nearby, fuzzy far away, ACL 2018). In units of
     the loss; below 0 where the model does better without. The arithmetic mean over sequences, each as far back as it goes,
     where it is read whole and nothing is left. The network starts from its initial state in the middle of a sequence, which
-    it has never seen in training: what is lost may be this surprise and no lack of memory. Clocks begin anew there, too.
+    it has never seen in training: what is lost may be this surprise and no lack of memory. The clocks of a clockwork
+    RNN begin anew there, too.
 
     targets  what is right at the end, (B,) classes or (B, O) values, or at each time step, (T, B) or (T, B, O)
     lags     time steps, by default the first 32, then evenly on a log axis up to the longest sequence, 64 in all
@@ -42,7 +43,7 @@ def context_loss(
     network, lengths = model.network, layout.lengths
     if targets is None or network.needs or any(one.along != "forward" for one in network.chains.values()):
         return None
-    targets = _at_end(model, as_tensor(targets).detach().cpu(), layout, len(inputs))
+    targets = _at_end(model, as_tensor(targets, "targets").detach().cpu(), layout, len(inputs))
     lags = spread(lengths.max(), 32, 64) if lags is None else np.asarray(lags)[np.asarray(lags) < lengths.max()]
     cut = np.union1d(lags, lengths.max() - 1)
     losses, moved = np.empty((2, len(cut), len(lengths)))
@@ -75,8 +76,10 @@ def _at_end(model: Model, targets: Tensor, layout: Layout, steps: int) -> Tensor
     if targets.ndim > len(each):
         targets = targets[layout.lengths - 1, np.arange(batch)]
     if values:
+        if targets.is_complex() or not targets.isfinite().all():
+            raise ValueError(f"targets: expected finite numbers, got {targets.tolist()!r:.80}")
         return targets.double()
     classes = max(2, outputs)
-    if targets.is_floating_point() or targets.min() < 0 or targets.max() >= classes:
+    if targets.is_floating_point() or targets.is_complex() or targets.min() < 0 or targets.max() >= classes:
         raise ValueError(f"targets: expected whole numbers from 0 to {classes - 1}, got {targets.tolist()!r:.80}")
     return targets.long()
