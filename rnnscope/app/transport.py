@@ -25,35 +25,9 @@ class Transport(QWidget):
         self.cursor = cursor
         self._timer = QTimer(self)
         self._timer.timeout.connect(self._on_tick)
-        grid = QGridLayout(self)
-        grid.setContentsMargins(16, 6, 16, 8)
-        grid.setHorizontalSpacing(12)
-        grid.setVerticalSpacing(4)
-        grid.setColumnStretch(1, 1)
-        row = QHBoxLayout()
-        row.setSpacing(4)
-        self.play_button = None
-        for text, tip, key, slot in (
-            ("|‹", "First time step", "Home", self.to_start),
-            ("‹‹", "Ten time steps back", "Shift+Left", self.far_back),
-            ("‹", "One time step back", "Left", self.back),
-            ("Play", "Play or pause", "Space", self.toggle),
-            ("›", "One time step forward", "Right", self.forward),
-            ("››", "Ten time steps forward", "Shift+Right", self.far_forward),
-            ("›|", "Last time step", "End", self.to_end),
-        ):
-            button = step_button(self, text, tip, key, slot)
-            row.addWidget(button)
-            if slot == self.toggle:
-                self.play_button = button
-                button.setFixedWidth(56)
-        self.speed = QComboBox(self)
+        self.speed = self._combo("Speed", "Time steps a second while playing")
         self.speed.addItems([f"{speed} steps/s" for speed in SPEEDS])
         self.speed.setCurrentIndex(SPEEDS.index(20))
-        self.speed.setToolTip("Time steps a second while playing")
-        self.speed.setAccessibleName("Speed")
-        self.speed.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        WheelGuard.watch(self.speed)
         self.speed.currentIndexChanged.connect(self._on_speed)
         self.slider = QSlider(Qt.Orientation.Horizontal, self)
         self.slider.setAccessibleName("Time step")
@@ -61,31 +35,21 @@ class Transport(QWidget):
         self.slider.valueChanged.connect(cursor.move)
         self.where = QLabel(self)
         self.where.setMinimumWidth(112)
-        self.layer = QComboBox(self)
-        self.layer.setAccessibleName("Layer")
-        self.layer.setToolTip("The layer whose signals are shown")
-        self.layer.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.layer = self._combo("Layer", "The layer whose signals are shown")
         self.layer.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
-        WheelGuard.watch(self.layer)
         self.layer.textActivated.connect(self._on_layer)
         self.sequence, self.unit = self._spin("sequence"), self._spin("unit")
         self.sequence.valueChanged.connect(self._on_sequence)
         self.unit.valueChanged.connect(self._on_unit)
-        row.addSpacing(8)
-        row.addWidget(self.speed)
-        grid.addLayout(row, 0, 0)
+        grid = QGridLayout(self)
+        grid.setContentsMargins(16, 6, 16, 8)
+        grid.setHorizontalSpacing(12)
+        grid.setVerticalSpacing(4)
+        grid.setColumnStretch(1, 1)
+        grid.addLayout(self._steps(), 0, 0)
         grid.addWidget(self.slider, 0, 1)
         grid.addWidget(self.where, 0, 2)
-        row = QHBoxLayout()
-        row.setSpacing(4)
-        grid.addLayout(row, 0, 3)
-        row.addWidget(self.layer)
-        for name, box in (("sequence", self.sequence), ("unit", self.unit)):
-            label = QLabel(name, self)
-            label.setObjectName("faint")
-            row.addSpacing(12)
-            row.addWidget(label)
-            row.addWidget(box)
+        grid.addLayout(self._choices(), 0, 3)
         self.training = LookBack(cursor, grid, 1, self)
         cursor.moved.connect(self._on_moved)
         cursor.chosen.connect(self._on_moved)
@@ -130,6 +94,49 @@ class Transport(QWidget):
     def far_forward(self) -> None:
         """Ten time steps forward."""
         self.cursor.move(self.cursor.position.time_step + FAR)
+
+    def _steps(self) -> QHBoxLayout:
+        """The buttons, and how fast it plays."""
+        row = QHBoxLayout()
+        row.setSpacing(4)
+        for text, tip, key, slot in (
+            ("|‹", "First time step", "Home", self.to_start),
+            ("‹‹", "Ten time steps back", "Shift+Left", self.far_back),
+            ("‹", "One time step back", "Left", self.back),
+            ("Play", "Play or pause", "Space", self.toggle),
+            ("›", "One time step forward", "Right", self.forward),
+            ("››", "Ten time steps forward", "Shift+Right", self.far_forward),
+            ("›|", "Last time step", "End", self.to_end),
+        ):
+            button = step_button(self, text, tip, key, slot)
+            row.addWidget(button)
+            if slot == self.toggle:
+                self.play_button = button
+                button.setFixedWidth(56)
+        row.addSpacing(8)
+        row.addWidget(self.speed)
+        return row
+
+    def _choices(self) -> QHBoxLayout:
+        """What is shown beside the time step: layer, sequence and unit."""
+        row = QHBoxLayout()
+        row.setSpacing(4)
+        row.addWidget(self.layer)
+        for name, box in (("sequence", self.sequence), ("unit", self.unit)):
+            label = QLabel(name, self)
+            label.setObjectName("faint")
+            row.addSpacing(12)
+            row.addWidget(label)
+            row.addWidget(box)
+        return row
+
+    def _combo(self, name: str, tip: str) -> QComboBox:
+        box = QComboBox(self)
+        box.setAccessibleName(name)
+        box.setToolTip(tip)
+        box.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        WheelGuard.watch(box)
+        return box
 
     def _spin(self, name: str) -> QSpinBox:
         box = QSpinBox(self)
