@@ -26,7 +26,7 @@ from rnnscope.core.widths import units_for
 from rnnscope.figures import save_figure
 from rnnscope.figures.table import markdown
 from rnnscope.views import VIEWS, Position
-from rnnscope.views.reach import sentence
+from rnnscope.views.reach import capacities, sentence
 from rnnscope.views.subject import Subject, style_of
 
 PAGE = Path(__file__).with_name("memory.md")
@@ -118,7 +118,8 @@ def shown(task: str, models: dict[str, Model]) -> str:
             for kind in comparison.kinds
         ]
         save_figure(VIEWS["reach"](subjects, Position()), PAGE.with_name(f"memory-{task}-{name}.svg"), width_mm=120)
-    said = sentence({kind.name: kind.reaches for kind in after.kinds})
+    named = {kind.name: kind.reaches for kind in after.kinds}
+    said = f"{sentence(named)} {capacities(named)}"
     page = [said, f"![trained](memory-{task}-gradient.svg)", markdown(Comparison(after.kinds)), "Before training:"]
     page += [f"![untrained](memory-{task}-untrained.svg)", markdown(Comparison(before.kinds))]
     return "\n\n".join(page) + "\n"

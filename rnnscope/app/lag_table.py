@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
 from rnnscope.app.grip import Grip
 from rnnscope.app.session import Session
 from rnnscope.core.reach import TRAINING
-from rnnscope.views.reach import HOURS, MEASURES, lag_unit, lag_words, law_words, sentence, words_of
+from rnnscope.views.reach import HOURS, MEASURES, capacities, lag_unit, lag_words, law_words, sentence, words_of
 from rnnscope.views.subject import Subject
 
 MEASURE, RUN, HALF, HUNDREDTH, LAW = COLUMNS = ("measure", "run", "50 %", "1 %", "law")
@@ -146,5 +146,6 @@ def _rows(subjects: Sequence[Subject]) -> Iterator[tuple[str, list[tuple[str, st
                     continue
                 name, law = ", ".join(filter(None, (subject.name, direction))), law_words(reach)
                 lags = [(lag_words(reach, lag), "") for lag in (reach.lag50, reach.lag1)]
-                cells = [(next(heads, ""), meaning), (name, name), *lags, (law, f"{name}, {word}: {law}")]
+                hint = f"{name}, {word}: {law}. {capacities({name: {measure: reach}})}".removesuffix(". ")
+                cells = [(next(heads, ""), meaning), (name, name), *lags, (law, hint)]
                 yield subject.style.colour, cells

@@ -29,7 +29,7 @@ def compare(
     from rnnscope.figures.subjects import check_one_task, measured_subjects
     from rnnscope.figures.table import plain
     from rnnscope.views import VIEWS, Position
-    from rnnscope.views.reach import sentence
+    from rnnscope.views.reach import capacities, sentence
 
     if out:
         check(out)
@@ -37,7 +37,8 @@ def compare(
     check_one_task(models, same_settings=False)
     comparison = measure(models, measures=measures or QUICK, sequences=sequences)
     write(VIEWS["reach"](measured_subjects(models, comparison), Position()), out, numbers)
-    said = sentence({model.name: model.reaches for model in comparison.models})
+    named = {model.name: model.reaches for model in comparison.models}
+    said = f"{sentence(named)} {capacities(named)}".strip()
     if not any(model.reaches for model in comparison.models):
         said = "None of these measures has a meaning for these models."
     typer.echo(comparison.json() if as_json else f"{plain(comparison)}\n\n{said}".rstrip())

@@ -139,24 +139,26 @@ def sentence(named: Mapping[str, Mapping[str, Reach]], measure: str = "state_jac
 
     Gradient and information are different things: where one outlasts the other, that is said too.
     """
-    said = []
-    if measured := {name: reaches[measure] for name, reaches in named.items() if measure in reaches}:
-        sequences = next(iter(measured.values())).curves.shape[2]
-        lags = [f"{lag_words(reach, reach.lag1)} for {name}" for name, reach in measured.items()]
-        said.append(f"On these {sequences} sequences the {words_of(measure)} falls to 1 % at lag {', '.join(lags)}.")
-    read = {name: reaches["decoding"] for name, reaches in named.items() if "decoding" in reaches}
-    for name, reach in read.items():
-        if name in measured and (end := _readable(reach)) > (measured[name].lag1.value or np.inf):
-            said.append(f"The input {end} time steps back can still be read from the state of {name}, beyond its gradient.")
-    if read:
-        sums = [f"{_capacity(reach)} for {name}" for name, reach in read.items()]
-        said.append(f"Linear memory capacity, the sum of decoding over lags: {', '.join(sums)}.")
-    return " ".join(said)
+    measured = {name: reaches[measure] for name, reaches in named.items() if measure in reaches}
+    if not measured:
+        return ""
+    sequences = next(iter(measured.values())).curves.shape[2]
+    lags = [f"{lag_words(reach, reach.lag1)} for {name}" for name, reach in measured.items()]
+    text = f"On these {sequences} sequences the {words_of(measure)} falls to 1 % at lag {', '.join(lags)}."
+    for name, reach in measured.items():
+        if (read := named[name].get("decoding")) and (end := _readable(read)) > (reach.lag1.value or np.inf):
+            text += f" The input {end} time steps back can still be read from the state of {name}, beyond its gradient."
+    return text
 
 
-def _capacity(read: Reach) -> str:
-    total = read.total
-    return f"{total.value:.1f}" + (f" [{total.low:.1f}, {total.high:.1f}]" if total.low is not None else "")
+def capacities(named: Mapping[str, Mapping[str, Reach]]) -> str:
+    """The sum of decoding over lags with its interval, for each name: "" where nothing was decoded."""
+    totals = {name: reaches["decoding"].total for name, reaches in named.items() if "decoding" in reaches}
+    words = [
+        f"{total.value:.1f}" + (f" [{total.low:.1f}, {total.high:.1f}]" if total.low is not None else "") + f" for {name}"
+        for name, total in totals.items()
+    ]
+    return f"Linear memory capacity, the sum of decoding over lags: {', '.join(words)}." if words else ""
 
 
 def _readable(read: Reach) -> int:

@@ -82,6 +82,8 @@ def test_the_window_has_to_the_last_bit_what_compare_says(three, tmp_path, idle)
     for name in ASKED:
         three.lags.buttons[name].click()
     idle()
+    hints = [three.lags.table.item(row, 4).toolTip() for row in range(three.lags.table.rowCount())]
+    assert sum("Linear memory capacity" in hint for hint in hints) == len(three.session.shown)
     names = ("elman", "lstm", "rwa")
     comparison = compare({name: load(tmp_path / f"{name}.safetensors") for name in names}, measures=AT_ONCE)
     for run, model in zip(three.session.shown, comparison.models, strict=True):
