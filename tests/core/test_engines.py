@@ -111,19 +111,13 @@ def test_five_thousand_time_steps_in_chunks(name, monkeypatch):
 
 @DTYPES
 @pytest.mark.parametrize("name", EMITTED)
-def test_torch_multiplies_time_step_by_time_step(name, dtype, monkeypatch):
-    cell, multiplied, multiply = drawn(name, dtype=dtype), [], torch.mm
+def test_preactivations_made_again_in_chunks_and_columns_beyond_a_tile(name, dtype, monkeypatch):
+    cell = drawn(name, units=19, dtype=dtype)
     prepare(cell, dtype, wait=True)
-    monkeypatch.setattr(FUSED, "WIDE", 1)
-    monkeypatch.setattr(torch, "mm", lambda *given, **out: multiplied.append(len(out)) or multiply(*given, **out))
-    for chunk, kept in ((FUSED.CHUNK, FUSED.KEPT), (500, 0)):
-        monkeypatch.setattr(FUSED, "CHUNK", chunk)
-        monkeypatch.setattr(FUSED, "KEPT", kept)
-        multiplied.clear()
-        outcome("fused", cell, 23, 5)
-        assert sum(multiplied) == (2 * 23 if len(cell.weight_h) else 0)
-        assert_same(cell, "fused", 23, 5)
-        assert_same(cell, "checkpointed", 23, 5, record=False)
+    monkeypatch.setattr(FUSED, "CHUNK", 500)
+    monkeypatch.setattr(FUSED, "KEPT", 0)
+    assert_same(cell, "fused", 23, 5)
+    assert_same(cell, "checkpointed", 23, 5, record=False)
 
 
 @pytest.fixture

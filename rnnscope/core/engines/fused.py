@@ -4,8 +4,7 @@ Only the states are kept, and of short runs the preactivations. Going back, thos
 from the states by one product, and the weights' gradients are one product a chunk. The adjoint of every state at every
 time step falls out of the loop, and signals are written where they arise. Threads share out the sequences, or the units of
 a single one: then they meet at each time step, and leave torch's own threads alone, which take up their cores for some
-milliseconds after each product. Where the product with the hidden states is large, torch multiplies, time step by time
-step: its products are up to three times as fast as those that a kernel can call.
+milliseconds after each product.
 
 Checkpointed, only the states between chunks are kept, and each chunk runs again on the way back: memory grows with the
 square root of the time steps, or by 4 MB of preactivations at a time where that is more; the results are the same.
@@ -26,6 +25,7 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+from torch.nn.functional import pad
 
 from rnnscope.core.cells.cell import Cell, Values
 from rnnscope.core.engines.buffers import blank
@@ -34,9 +34,8 @@ from rnnscope.core.engines.kernel_cache import loaded
 from rnnscope.core.engines.reference import NORMS, Unrolled, unroll
 
 CHUNK = 2**20  # preactivations that are made at once: 4 MB, which stays in the cache
-KEPT = 2**24  # preactivations that are kept for the way back if a run has no more: 64 MB
+KEPT = 2**27  # preactivations that are kept for the way back if a thread has no more: 512 MB
 WORTH = 2**11  # states at a time step, sequences times units, that a thread must have to be worth starting
-WIDE = 10**6  # multiplications of a thread at a time step up to which OpenBLAS, which kernels call, copies no weights
 PART = 2**16  # weights by h that a thread must have if the units of a single sequence are shared out
 NEVER = -(2**62)  # parts that have arrived when nobody is to wait any more
 _gang = Lock()  # parts of two runs in one pool could each wait for a thread that the other one has
@@ -107,9 +106,18 @@ class _Plan:
         """Of something with a row for every unit of every gate: (gates, parts, H / parts, ...)."""
         return rows.unflatten(0, (len(rows) // self.cell.units, self.parts, self.cell.units // self.parts))
 
-    def scratch(self, weight_h: Tensor, batch: int) -> Tensor:
+    def packed(self, weight_h: Tensor) -> list[tuple[np.ndarray, np.ndarray]]:
+        """For each part: what multiplies h, and what multiplies the adjoints of what h feeds, of all parts as these lie."""
+        rows = self.by_part(weight_h.detach()).transpose(0, 1).flatten(1, 2)  # (parts, gates H / parts, H)
+        there = [self.kernel.packed(part.t()).numpy() for part in rows]
+        rows = pad(rows, (0, 0, 0, _width(there[0]) - rows.shape[1])).flatten(0, 1)
+        again = [self.kernel.packed(part).numpy() for part in rows.chunk(self.parts, 1)]
+        return list(zip(there, again, strict=True))
+
+    def scratch(self, packed: list[tuple[np.ndarray, np.ndarray]], batch: int) -> np.ndarray:
         """Room for what passes between h and the gates at a time step, and at the next."""
-        return weight_h.new_empty(2, batch * self.parts, len(weight_h) // self.parts)
+        there = packed[0][0]
+        return np.zeros((2, batch * self.parts, _width(there)), there.dtype)
 
     def rows(self, batch: int) -> list[tuple[int, int]]:
         """First and last + 1 of the sequences or parts of each share: as many as torch has threads, if each is worth it."""
@@ -125,7 +133,8 @@ class _Loop(torch.autograd.Function):
         """All time steps, chunk by chunk; `rest` is the state before, then what is below."""
         cell, (steps, batch) = plan.cell, inputs.shape[:2]
         rest = [plan.folded(x) for x in rest]
-        given = plan, inputs, weight_x, weight_h, bias, vectors, rest, plan.scratch(weight_h, batch)
+        weights, packed = (weight_x, weight_h, bias, vectors), plan.packed(weight_h)
+        given = plan, inputs, *weights, rest, packed, plan.scratch(packed, batch)
         shares = [_Chunks(*given, *rows, keep=any(ctx.needs_input_grad)) for rows in plan.rows(batch)]
         states = shares[0].room(shares[0].steps if plan.checkpoint else steps, 1)
         for state, before in zip(states, rest, strict=False):
@@ -133,10 +142,9 @@ class _Loop(torch.autograd.Function):
         lanes = states[0].shape[1:]
         found = [blank(inputs, steps, *lanes) for _ in plan.wanted if plan.checkpoint]
         signals = [blank(inputs, steps, *lanes) for _ in plan.kernel.SIGNALS if plan.record]
-        between = _each(lambda chunks: chunks.forward(states, found, signals), shares, plan)
-        ctx.plan, ctx.gates, ctx.rest = plan, [chunks.kept for chunks in shares], len(rest)
-        ctx.rows, ctx.between = [chunks.rows for chunks in shares], between
-        ctx.save_for_backward(inputs, weight_x, weight_h, bias, vectors, *rest, *(() if plan.checkpoint else states))
+        ctx.plan, ctx.shares, ctx.rest = plan, shares, len(rest)
+        ctx.between = _each(lambda chunks: chunks.forward(states, found, signals), shares, plan)
+        ctx.save_for_backward(inputs, *weights, *rest, *(() if plan.checkpoint else states))
         ctx.set_materialize_grads(False)
         if not plan.checkpoint:
             found = [states[cell.states.index(name)][1:] for name in plan.wanted]
@@ -148,12 +156,9 @@ class _Loop(torch.autograd.Function):
     @once_differentiable
     def backward(ctx, *gradients):
         """Gradients of everything that `forward` took, from those of the states, the newest chunk first."""
-        plan, cell = ctx.plan, ctx.plan.cell
-        inputs, weight_x, weight_h, bias, vectors, *others = ctx.saved_tensors
+        plan, cell, shares = ctx.plan, ctx.plan.cell, ctx.shares
+        inputs, _, _, _, vectors, *others = ctx.saved_tensors  # as they were, or this raises
         rest, saved, (steps, batch) = others[: ctx.rest], others[ctx.rest :], inputs.shape[:2]
-        made, ctx.gates = ctx.gates, [None for _ in ctx.rows]  # the way back overwrites them
-        given = plan, inputs, weight_x, weight_h, bias, vectors, rest, plan.scratch(weight_h, batch)
-        shares = [_Chunks(*given, *rows, keep=False) for rows in ctx.rows]
         states = shares[0].room(shares[0].steps, 1) if plan.checkpoint else saved
         lanes = states[0].shape[1:]
         to_x = inputs.new_empty(steps, lanes[0], inputs.shape[2]) if ctx.needs_input_grad[2] else None
@@ -162,17 +167,18 @@ class _Loop(torch.autograd.Function):
         room, nothing = (shares[0].steps, *lanes), inputs.new_zeros(1, *lanes)
         adjoints = [blank(inputs, *room) if name in of_states else nothing for name in cell.states]
         carried = [torch.zeros_like(before, memory_format=torch.contiguous_format) for before in rest[: len(adjoints)]]
-        back, sums = torch.zeros_like(carried[0]), inputs.new_zeros(lanes[0], len(vectors), lanes[1])
+        back = inputs.new_zeros(lanes[0], _width(shares[0].again))
+        sums = inputs.new_zeros(lanes[0], len(vectors), lanes[1])
         norms = inputs.new_empty(steps, lanes[0], 1 + len(states), dtype=torch.float64) if ctx.needs_input_grad[1] else None
         loose = adjoints, carried, back, sums, norms
 
         def work(share: tuple) -> tuple[Tensor, ...]:
-            chunks, kept, between = share
-            return chunks.backward(of_states, states, kept, between, to_x, to_lower, *loose)
+            chunks, between = share
+            return chunks.backward(of_states, states, between, to_x, to_lower, *loose)
 
-        found = _each(work, list(zip(shares, made, ctx.between, strict=True)), plan)
+        found = _each(work, list(zip(shares, ctx.between, strict=True)), plan)
         to_weights = [sum(more, first) for first, *more in zip(*found, strict=True)]
-        carried[0] += back
+        carried[0] += back[:, : lanes[1]]
         if plan.parts > 1:
             to_x = None if to_x is None else to_x.sum(1, keepdim=True)
             norms = None if norms is None else torch.linalg.vector_norm(norms, dim=1, keepdim=True)
@@ -188,30 +194,28 @@ class _Chunks:
     rows.
     """
 
-    def __init__(self, plan, inputs, weight_x, weight_h, bias, vectors, rest, scratch, first: int, last: int, keep: bool):
+    def __init__(self, plan, inputs, weight_x, weight_h, bias, vectors, rest, packed, scratch, first, last, keep: bool):
         cell, steps, parts = plan.cell, len(inputs), plan.parts
-        self.plan, self.inputs, self.rows = plan, inputs, (first, last)
+        self.plan, self.inputs, self.rows, self.scratch = plan, inputs, (first, last), scratch
         self.seen = slice(None) if parts > 1 else slice(first, last)  # whose inputs and hidden states it reads
-        columns, self.last_x, self.first_h = (n // parts for n in (cell.columns, cell.last_x, cell.first_h))
-        batch = last - first
-        length = max(1, CHUNK // max(1, batch * columns))
+        self.columns, self.last_x, self.first_h = (n // parts for n in (cell.columns, cell.last_x, cell.first_h))
+        length = max(1, CHUNK // max(1, (last - first) * self.columns))
         self.steps = min(steps, max(length, math.isqrt(steps)) if plan.checkpoint else length)
         part, units = first if parts > 1 else 0, cell.units // parts
         self.weight_x, self.weight_h, self.bias = (
             plan.by_part(x.detach())[:, part].flatten(0, 1).contiguous() for x in (weight_x, weight_h, bias)
         )
-        parted = plan.by_part(weight_h.detach()).transpose(0, 1).flatten(0, 2)
-        self.there, self.again = self.weight_h.t().contiguous(), parted.narrow(1, part * units, units).contiguous()
-        self.wide = batch > 1 and batch * self.there.numel() >= WIDE
-        self.weights = [x[: 0 if self.wide else None].numpy() for x in (self.there, self.again)]
-        self.scratch, self.row = scratch.numpy(), scratch[:, first:last].unbind()
+        self.there, self.again = packed[part]
         constants = vectors.detach().narrow(1, part * units, units).contiguous().numpy()
         self.given = constants, _arrays([x.contiguous() for x in rest[len(cell.states) :]])
-        keep = keep and not plan.checkpoint and steps * batch * columns <= KEPT
-        self.kept = blank(inputs, steps, batch, columns) if keep else None
-        self._gates = blank(inputs, 0 if keep else self.steps, batch, columns)
+        keep = keep and not plan.checkpoint and steps * (last - first) * self.columns <= KEPT
+        self.kept = self.gates(steps) if keep else None
         self.lanes = inputs.shape[1] * parts, units
         self.whose = first, first, last, plan.arrived
+
+    def gates(self, steps: int) -> Tensor:
+        """Room for the preactivations of so many time steps."""
+        return blank(self.inputs, steps, self.rows[1] - self.rows[0], self.columns)
 
     def room(self, steps: int, more: int = 0) -> list[Tensor]:
         """Room for every state at so many time steps: (steps + more, B parts, H / parts) each."""
@@ -220,10 +224,11 @@ class _Chunks:
     def forward(self, states: Sequence[Tensor], found: Sequence[Tensor], signals: Sequence[Tensor]) -> list[Tensor]:
         """Fill the states and signals; checkpointed, fill `found` instead and return the states before each chunk."""
         checkpoint, names, between = self.plan.checkpoint, self.plan.cell.states, []
+        room = self.gates(self.steps) if self.kept is None else None
         for begin, end in self.spans():
             if checkpoint:
                 between.append(torch.stack([self.of(state[0]) for state in states]))
-            self.advance(begin, end, states, signals)
+            self.advance(begin, end, self.kept[begin:end] if room is None else room[: end - begin], states, signals)
             if checkpoint:
                 for name, whole in zip(self.plan.wanted, found, strict=True):
                     self.of(whole[begin:end], 1).copy_(self.of(states[names.index(name)][1 : end - begin + 1], 1))
@@ -231,42 +236,39 @@ class _Chunks:
                     self.of(state[0]).copy_(self.of(state[end - begin]))
         return between
 
-    def backward(self, given, states, made, between, to_x, to_lower, adjoints, carried, back, sums, norms):
+    def backward(self, given, states, between, to_x, to_lower, adjoints, carried, back, sums, norms):
         """Gradients of the weights by x and h and of the bias; those of the rest are filled in."""
         cell, kernel = self.plan.cell, self.plan.kernel
-        to_weight_x, to_weight_h, to_bias = (torch.zeros_like(x) for x in (self.weight_x, self.weight_h, self.bias))
+        by_input = self.weight_x.new_zeros(self.inputs.shape[2], self.last_x)  # few rows: BLAS is fast that way round only
+        to_weight_h, to_bias = torch.zeros_like(self.weight_h), torch.zeros_like(self.bias)
         run, gauge = (kernel.backward, _NONE) if norms is None else (kernel.gauged, norms.numpy())
-        fixed = self.scratch, self.weights[1], *self.given, _arrays(to_lower), _arrays(states)
+        fixed = self.scratch, self.again, *self.given, _arrays(to_lower), _arrays(states), _arrays(adjoints)
         loose = _arrays(carried), back.numpy(), sums.numpy(), gauge
-        to_h = self.of(back)
         from_outside = [(adjoints[n], given[name]) for n, name in enumerate(cell.states) if name in given]
+        made, self.kept = self.kept, None  # the way back overwrites them
+        room = self.gates(self.steps) if made is None else None
         for n, (begin, end) in reversed(list(enumerate(self.spans()))):
             for adjoint, gradient in from_outside:
                 self.of(adjoint, 1)[: end - begin].copy_(self.of(gradient[begin:end], 1))
-            if self.plan.checkpoint:
-                for state, before in zip(states, between[n], strict=True):
-                    self.of(state[0]).copy_(before)
-                self.advance(begin, end, states, [])
             place = 0 if self.plan.checkpoint else begin
+            gates = made[begin:end] if room is None else room[: end - begin]
+            if self.plan.checkpoint:
+                for state, first in zip(states, between[n], strict=True):
+                    self.of(state[0]).copy_(first)
+                self.advance(begin, end, gates, states, [])
             before = states[0][place : place + end - begin, self.seen].reshape(-1, cell.units)
-            if made is None:
-                gates = self._gates[: end - begin] if self.plan.checkpoint else self.made(begin, end, before)
-            else:
-                gates = made[begin:end]
-            there, outside = gates.numpy(), _arrays(adjoints)
-            for t, piece in reversed(self.pieces(end - begin)):
-                these = tuple(x[piece] if len(x) > 1 else x for x in outside)
-                run(there[piece], *fixed, these, *loose, begin + t, place + t, *self.whose)
-                if self.wide:
-                    torch.mm(self.row[(begin + t) % 2], self.again, out=to_h)
+            if not self.plan.checkpoint and made is None:
+                self.of_x(begin, end, gates)
+                gates.flatten(0, 1)[:, self.first_h :].addmm_(before, self.weight_h.t())
+            run(gates.numpy(), *fixed, *loose, begin, place, *self.whose)
             columns = gates.flatten(0, 1)
             by_x, by_h = columns[:, : self.last_x], columns[:, self.first_h :]
-            to_weight_x.addmm_(by_x.t(), self.inputs[begin:end, self.seen].flatten(0, 1))
+            by_input.addmm_(self.inputs[begin:end, self.seen].flatten(0, 1).t(), by_x)
             to_weight_h.addmm_(by_h.t(), before)
             to_bias += columns.sum(0)
             if to_x is not None:
                 self.of(to_x[begin:end], 1).copy_(torch.mm(by_x, self.weight_x).view(end - begin, -1, to_x.shape[2]))
-        return tuple(self.whole(x) for x in (to_weight_x, to_weight_h, to_bias))
+        return tuple(self.whole(x) for x in (by_input.t(), to_weight_h, to_bias))
 
     def whole(self, rows: Tensor) -> Tensor:
         """What is meant for the rows of this part among the rows of all, zero for the others."""
@@ -286,35 +288,24 @@ class _Chunks:
         edges = range(0, len(self.inputs), self.steps)
         return ((begin, min(begin + self.steps, len(self.inputs))) for begin in edges)
 
-    def advance(self, begin: int, end: int, states: Sequence[Tensor], signals: Sequence[Tensor]) -> None:
+    def advance(self, begin: int, end: int, gates: Tensor, states: Sequence[Tensor], signals: Sequence[Tensor]) -> None:
         """Run the cell over a chunk, from the states before it on."""
-        gates = self._of_x(begin, end, self._gates[: end - begin] if self.kept is None else self.kept[begin:end]).numpy()
+        self.of_x(begin, end, gates)
         run = self.plan.kernel.traced if signals else self.plan.kernel.forward
-        fixed = self.scratch, self.weights[0], *self.given, _arrays(states), _arrays(signals)
-        place = 0 if self.plan.checkpoint else begin
-        before = self.of(states[0], 1)[place : place + end - begin].unbind() if self.wide else ()
-        for t, piece in self.pieces(end - begin):
-            if self.wide:
-                torch.mm(before[t], self.there, out=self.row[0])
-            run(gates[piece], *fixed, begin + t, place + t, *self.whose)
+        fixed = self.scratch, self.there, *self.given, _arrays(states), _arrays(signals)
+        run(gates.numpy(), *fixed, begin, 0 if self.plan.checkpoint else begin, *self.whose)
 
-    def pieces(self, steps: int) -> list[tuple[int, slice]]:
-        """What of a chunk the kernels do at one go, and where it begins: all, or a time step if torch is to multiply."""
-        return [(t, slice(t, t + 1)) for t in range(steps)] if self.wide else [(0, slice(None))]
-
-    def made(self, begin: int, end: int, before: Tensor) -> Tensor:
-        """The preactivations of a chunk, from its inputs and the hidden states before each time step, (C B, H)."""
-        gates = self._of_x(begin, end, self._gates[: end - begin])
-        gates.flatten(0, 1)[:, self.first_h :].addmm_(before, self.weight_h.t())
-        return gates
-
-    def _of_x(self, begin: int, end: int, gates: Tensor) -> Tensor:
+    def of_x(self, begin: int, end: int, gates: Tensor) -> None:
         """Fill in what the inputs and the biases give."""
         edge, columns = self.last_x, gates.flatten(0, 1)
         inputs = self.inputs[begin:end, self.seen].flatten(0, 1)
         torch.addmm(self.bias[:edge], inputs, self.weight_x.t(), out=columns[:, :edge])
         columns[:, edge:] = self.bias[edge:]
-        return gates
+
+
+def _width(packed: np.ndarray) -> int:
+    """Columns of what a kernel multiplies, with those that are zero: (panels, K, columns of a panel)."""
+    return packed.shape[0] * packed.shape[2]
 
 
 def _arrays(tensors: Sequence[Tensor]) -> tuple[np.ndarray, ...]:

@@ -82,16 +82,16 @@ def _numba() -> str:
     try:
         import llvmlite.binding
         import numba
-        import scipy.linalg.cython_blas  # noqa: F401  whose products numba calls; only what is loaded can be limited
-        from threadpoolctl import ThreadpoolController
     except ImportError:
         return ""
     llvmlite.binding.set_option("rnnscope", "-vectorize-memory-check-threshold=1000")
     features = llvmlite.binding.get_host_cpu_features()
     if features.get("avx512f") and numba.config.CPU_FEATURES is None:
         numba.config.CPU_FEATURES = f"{features.flatten()},-prefer-256-bit"
-    ThreadpoolController().select(internal_api="openblas").limit(limits=1)  # the engine's own threads share out the rows
-    return f"numba {numba.__version__}, Python {sys.version_info.major}.{sys.version_info.minor}"
+    from rnnscope.core.engines import products
+
+    products = hashlib.sha256(Path(products.__file__).read_bytes()).hexdigest()[:20]
+    return f"numba {numba.__version__}, Python {sys.version_info.major}.{sys.version_info.minor}, products {products}"
 
 
 def folder() -> Path:

@@ -20,6 +20,8 @@ from numba import njit, types
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.extending import intrinsic
 
+from rnnscope.core.engines.products import packed, product
+
 
 class Apart(CompilerBase):
     """Compiles for arrays that do not overlap, so that loops over many of them need not check it."""
@@ -93,24 +95,20 @@ def {name}(gates, rows, weight, constants, lower, states, signals, begin, place,
 
     `gates` holds what the inputs and the biases give, and gets what the states before give on top of it; its rows are
     those from `offset` on, which is `first`; but knowing that, LLVM would compare blocks of sequences where rows do
-    not overlap, and run the slow loop. Where `weight` is empty, the product with the states before is in `rows` already.
+    not overlap, and run the slow loop.
 
     The units of a single sequence can be parted among threads, which meet at each time step: then parts stand where
     else sequences stand, `gates` and `weight` are those of the part, and h is that of all.
     """
     steps, units = gates.shape[0], states[0].shape[2]
-    parts = len(weight) // units
+    parts = weight.shape[1] // units
     for t in range(steps):
         at, now = place + t, begin + t
-        row = rows[0]
-        if weight.size:
-            if parts > 1:
-                meet(arrived, parts)
-                np.dot(states[0][at].reshape(-1), weight, row[first])
-            elif last - first == 1:
-                np.dot(states[0][at, first], weight, row[first])
-            else:
-                np.dot(states[0][at, first:last], weight, row[first:last])
+        row, before = rows[0], states[0][at, first:last]
+        if parts > 1:
+            meet(arrived, parts)
+            before = states[0][at].reshape(1, -1)
+        product(before, weight, row[first:last])
         for b in range(first, last):
             for k in range(units):
 {body}
@@ -127,8 +125,7 @@ def {name}(
     `adjoints` are those of the outputs, or one row of zeros; `carried` and `back` hold what the chunk hands to the one
     before it. Adjoints of gates that nothing feeds are added to `sums[first]`. `gauge` gets the norms over units of the
     adjoints of the states after each time step: of the whole in coordinates, then of each state. Of parted units, `weight`
-    holds the columns of the part, and two rows take turns, so that no part writes where another one still reads. Where
-    `weight` is empty, the product is left to the caller.
+    holds the columns of the part, and two rows take turns, so that no part writes where another one still reads.
     """
     steps, units = gates.shape[0], states[0].shape[2]
     adjoint = np.empty(({rows}, units), F)
@@ -139,14 +136,11 @@ def {name}(
         for b in range(first, last):
             for k in range(units):
 {body}
-{after}        if weight.size:
-            if len(weight) > row.shape[1]:
-                meet(arrived, len(row))
-                np.dot(row.reshape(-1), weight, back[first])
-            elif last - first == 1:
-                np.dot(row[first], weight, back[first])
-            else:
-                np.dot(row[first:last], weight, back[first:last])
+{after}        after = row[first:last]
+        if weight.shape[1] > row.shape[1]:
+            meet(arrived, len(row))
+            after = row.reshape(1, -1)
+        product(after, weight, back[first:last])
 '''
 
 WARM = '''
@@ -186,7 +180,7 @@ def _warm(cell: Cell) -> str:
     sources, states = list(cell.gates.values()), len(cell.states)
     fed, h, constant = len(sources) - sources.count(""), sum("h" in source for source in sources), sources.count("")
     below, written = len(cell.lower), len(signals_of(cell))
-    shapes = [(1, 1, fed), (2, 1, h), (1, h), (h, 1), (constant, 1), (1, 1), (1, constant, 1)]
+    shapes = [(1, 1, fed), (2, 1, h), (0, 1, 1), (0, h, 1), (constant, 1), (1, 1), (1, constant, 1)]
     one, counts = (1, 1, 1), [below, below, states, states, states, written]
     each = list(zip(counts, [one, one, (2, 1, 1), one, (1, 1), one], strict=True))
     return WARM.format(shapes=shapes, counts=each, norms=1 + states)

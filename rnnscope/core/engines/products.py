@@ -1,0 +1,135 @@
+"""Matrix products inside kernels: a tile of rows and columns at a time, whose sums stay in the processor's registers.
+
+At a time step a product is small, and calling a BLAS for it costs more than it saves: one copies the weights anew at every
+call, another has no fast path for few rows or for another maker's processors. Here the weights are packed once, in panels
+of as many columns as two vectors hold, and LLVM is given vectors to multiply and add. One sequence reads its weights from
+the cache faster than it could add to two vectors; there every fourth row of a panel has sums of its own.
+
+A row's result is the same whatever rows stand beside it, unless it stands alone.
+"""
+
+from __future__ import annotations
+
+import platform
+from functools import reduce
+from itertools import product as pairs
+
+import llvmlite.binding
+import numba
+from llvmlite import ir
+from numba import njit, types
+from numba.core import cgutils
+from numba.extending import intrinsic
+from torch import Tensor
+from torch.nn.functional import pad
+
+FEATURES = numba.config.CPU_FEATURES or llvmlite.binding.get_host_cpu_features().flatten()
+BYTES = next((size for name, size in (("+avx512f", 64), ("+avx,", 32)) if name in FEATURES + ","), 16)  # of a vector
+MOST = 8 if BYTES == 64 or platform.machine() in ("arm64", "aarch64") else 4  # rows of a tile: of 32 registers, or of 16
+VECTORS = 2  # beside one another in a tile
+INDEX = ir.IntType(64)
+
+
+def packed(matrix: Tensor) -> Tensor:
+    """(K, N) in panels of N, (panels, K, columns of a tile), with zeros beyond the last column."""
+    columns = VECTORS * BYTES // matrix.element_size()
+    whole = pad(matrix, (0, -matrix.shape[1] % columns))
+    return whole.view(len(matrix), whole.shape[1] // columns, columns).transpose(0, 1).contiguous()
+
+
+class _Tile:
+    """LLVM's instructions for a tile of so many rows, whose terms are dealt out among so many sums."""
+
+    def __init__(self, builder: ir.IRBuilder, number: ir.Type, size: int, rows: int, sums: int):
+        self.builder, self.size, self.lanes = builder, size, BYTES // size
+        self.vector = ir.VectorType(number, self.lanes)
+        self.nothing = ir.Constant(self.vector, ir.Undefined)
+        self.rows, self.places, self.sums = range(rows), range(VECTORS), range(sums)
+        zero = ir.Constant(self.vector, [0.0] * self.lanes)
+        self.totals = {at: cgutils.alloca_once_value(builder, zero) for at in pairs(self.sums, self.rows, self.places)}
+
+    def at(self, start: ir.Value, *factors: ir.Value) -> ir.Value:
+        """The address as many numbers behind `start` as the product of the factors."""
+        return self.builder.gep(start, [reduce(self.builder.mul, factors)])
+
+    def part(self, start: ir.Value, place: int) -> ir.Value:
+        """The address of a vector."""
+        return self.builder.bitcast(self.at(start, INDEX(place * self.lanes)), self.vector.as_pointer())
+
+    def spread(self, address: ir.Value) -> ir.Value:
+        """A vector of one number."""
+        single = self.builder.insert_element(self.nothing, self.builder.load(address), ir.IntType(32)(0))
+        every = ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), [0] * self.lanes)
+        return self.builder.shuffle_vector(single, self.nothing, every)
+
+    def add(self, numbers: list[ir.Value], row: ir.Value, s: int) -> None:
+        """To sums s, for each of the numbers it times a row of the weights; "contract" allows it in one instruction."""
+        weights = [self.builder.load(self.part(row, v), align=self.size) for v in self.places]
+        for n, number in enumerate(map(self.spread, numbers)):
+            for v in self.places:
+                term = self.builder.fmul(number, weights[v], flags=["contract"])
+                total = self.totals[s, n, v]
+                self.builder.store(self.builder.fadd(self.builder.load(total), term, flags=["contract"]), total)
+
+    def write(self, starts: list[ir.Value]) -> None:
+        """What has been added, to a row each."""
+        for (n, start), v in pairs(enumerate(starts), self.places):
+            total = reduce(self.builder.fadd, (self.builder.load(self.totals[s, n, v]) for s in self.sums))
+            self.builder.store(total, self.part(start, v), align=self.size)
+
+
+def _tile(rows: int, sums: int = 1):
+    """A function of left (B, K), packed (P, K, C), out (B, P C), b and p: fills rows b, b + 1, ... of panel p of `out`."""
+
+    @intrinsic
+    def tile(typing, left, weights, out, b, p):
+        def generate(context, builder, signature, arguments):
+            emit = _Tile(builder, context.get_value_type(left.dtype), left.dtype.bitwidth // 8, rows, sums)
+            given = zip(signature.args[:3], arguments[:3], strict=True)
+            arrays = [context.make_array(kind)(context, builder, value) for kind, value in given]
+            (x, pitch), (w, depth), (y, wide) = ((a.data, builder.extract_value(a.shape, 1)) for a in arrays)
+            first, panel = arguments[3:]
+            columns, one, step = INDEX(VECTORS * emit.lanes), INDEX(1), INDEX(sums)
+            left_rows = [emit.at(emit.at(x, first, pitch), INDEX(n), pitch) for n in emit.rows]
+            out_rows = [emit.at(emit.at(y, first, wide), INDEX(n), wide) for n in emit.rows]
+            w, whole = emit.at(w, panel, depth, columns), builder.sub(depth, builder.urem(depth, step))
+
+            def add(k, s):
+                emit.add([emit.at(row, k) for row in left_rows], emit.at(w, k, columns), s)
+
+            with cgutils.for_range_slice(builder, INDEX(0), whole, step, inc=True) as (k, _):
+                for s in emit.sums:
+                    add(builder.add(k, INDEX(s)), s)
+            with cgutils.for_range_slice(builder, whole, depth, one, inc=True) as (k, _):
+                add(k, 0)
+            emit.write([emit.at(row, panel, columns) for row in out_rows])
+            return context.get_dummy_value()
+
+        return types.void(left, weights, out, types.intp, types.intp), generate
+
+    return tile
+
+
+_eight, _four, _two, _one, _alone = _tile(8), _tile(4), _tile(2), _tile(1), _tile(1, sums=4)
+
+
+@njit(error_model="numpy", nogil=True)
+def product(left, weights, out):
+    """Fill `out` (B, P C) with `left` (B, K) times what was `packed` to (P, K, C); all three without gaps."""
+    rows = len(left)
+    for p in range(len(weights)):
+        if rows == 1:
+            _alone(left, weights, out, 0, p)
+            continue
+        b = 0
+        while rows - b >= 8 and MOST == 8:
+            _eight(left, weights, out, b, p)
+            b += 8
+        while rows - b >= 4:
+            _four(left, weights, out, b, p)
+            b += 4
+        if rows - b >= 2:
+            _two(left, weights, out, b, p)
+            b += 2
+        if rows - b:
+            _one(left, weights, out, b, p)

@@ -1,0 +1,65 @@
+"""Products of tiles against torch's, for every number of rows and for columns that fill no tile."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from rnnscope.core.engines.products import BYTES, packed, product
+
+SIZES = [
+    (rows, depth, columns) for rows in (*range(1, 18), 100) for depth, columns in ((1, 1), (7, 33), (64, 128), (250, 90))
+]
+OLDER = """
+import sys
+import torch
+from rnnscope.core.engines.products import BYTES, MOST, packed, product
+
+left, right = torch.randn(13, 50), torch.randn(50, 37)
+weights = packed(right)
+out = torch.empty(13, weights.shape[0] * weights.shape[2])
+product(left.numpy(), weights.numpy(), out.numpy())
+print(BYTES, MOST, (out[:, :37] - left @ right).abs().max().item() < 1e-4)
+"""
+
+
+def multiplied(left, right):
+    weights = packed(right)
+    out = torch.full((len(left), weights.shape[0] * weights.shape[2]), torch.nan, dtype=left.dtype)
+    product(left.numpy(), weights.numpy(), out.numpy())
+    return out
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
+def test_a_product_is_torchs(dtype):
+    random = torch.Generator().manual_seed(0)
+    for rows, depth, columns in SIZES:
+        left, right = (torch.randn(*shape, generator=random, dtype=dtype) for shape in ((rows, depth), (depth, columns)))
+        found = multiplied(left, right)
+        assert found.shape[1] % (2 * BYTES // left.itemsize) == 0
+        assert not found[:, columns:].any()
+        within = 4 * depth * torch.finfo(dtype).eps * left.abs().max() * right.abs().max()
+        torch.testing.assert_close(found[:, :columns], left @ right, rtol=0, atol=float(within))
+
+
+def test_a_row_does_not_depend_on_those_beside_it():
+    left, right = torch.randn(17, 50), torch.randn(50, 40)
+    whole = multiplied(left, right)
+    for first in range(15):
+        assert torch.equal(multiplied(left[first : first + 2], right), whole[first : first + 2])
+
+
+def test_without_columns_nothing_is_written_and_without_terms_zeros_are():
+    assert multiplied(torch.ones(3, 5), torch.ones(5, 0)).shape == (3, 0)
+    np.testing.assert_array_equal(multiplied(torch.ones(3, 0), torch.ones(0, 4)), 0)
+
+
+@pytest.mark.skipif(BYTES < 32, reason="these vectors or shorter ones are what it has")
+@pytest.mark.parametrize(("features", "tile"), [("+avx,+avx2,+fma", "32 4"), ("", "16 4")])
+def test_processors_with_shorter_vectors(features, tile):
+    older = {"NUMBA_CPU_NAME": "x86-64", "NUMBA_CPU_FEATURES": features or "+sse2"}
+    ran = subprocess.run([sys.executable, "-c", OLDER], env=os.environ | older, capture_output=True, text=True, check=True)
+    assert ran.stdout.split("\n")[0] == f"{tile} True"
