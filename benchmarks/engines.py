@@ -18,6 +18,9 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
+import rnnscope  # noqa: F401  before torch, to whose threads it says how long to look for work
+
+# isort: split
 import memory
 import torch
 from layers import SHAPES, TORCH, Layer, layer

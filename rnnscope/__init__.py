@@ -10,7 +10,10 @@ Nothing heavy is imported until one of these names is used: neither torch nor Qt
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
+
+os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # torch's idle threads else hold their cores for milliseconds
 
 _HOMES = {
     "Configuration": "rnnscope.core.configuration",

@@ -137,11 +137,8 @@ def test_the_rda_without_discount_is_the_rwa():
     fix(cell, "discount", 800)
     expected, found = signals_of(rwa), signals_of(cell)
     assert (found["discount"] == 1).all()
-    for name, signal in expected.items():
-        if name in ("retention", "log_retention"):  # by another formula, or from it
-            torch.testing.assert_close(found[name], signal, rtol=1e-11, atol=1e-12, msg=name)
-        else:
-            assert torch.equal(found[name], signal), name
+    for name, signal in expected.items():  # not bit for bit: a BLAS may round by how many gates stand side by side
+        torch.testing.assert_close(found[name], signal, rtol=1e-11, atol=1e-12, msg=name)
 
 
 @pytest.mark.parametrize("f", [-1.0, 2.0])

@@ -1,5 +1,6 @@
 """What importing costs: nothing heavy for `import rnnscope`, no toolkit for any module of the core."""
 
+import os
 import pkgutil
 import subprocess
 import sys
@@ -22,6 +23,14 @@ def test_import_rnnscope_is_light():
     loaded = loaded_after("import rnnscope; dir(rnnscope); rnnscope.__version__")
     assert "rnnscope" in loaded
     assert not loaded & {*TOOLKITS, "torch", "numpy", "pydantic", "safetensors", "sklearn"}
+
+
+def test_torchs_idle_threads_look_for_work_as_long_as_the_user_says():
+    code = "import os, rnnscope; print(os.environ['GOMP_SPINCOUNT'])"
+    for given, expected in (({}, "10000"), ({"GOMP_SPINCOUNT": "7"}, "7")):
+        clean = {name: value for name, value in os.environ.items() if name != "GOMP_SPINCOUNT"}
+        ran = subprocess.run([sys.executable, "-c", code], env=clean | given, check=True, capture_output=True, text=True)
+        assert ran.stdout.strip() == expected
 
 
 def test_the_command_line_parses_without_torch():

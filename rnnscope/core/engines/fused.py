@@ -3,8 +3,7 @@
 Only the states are kept, and of short runs the preactivations. Going back, those of a chunk of time steps are made again
 from the states by one product, and the weights' gradients are one product a chunk. The adjoint of every state at every
 time step falls out of the loop, and signals are written where they arise. Threads share out the sequences, or the units of
-a single one: then they meet at each time step, and leave torch's own threads alone, which take up their cores for some
-milliseconds after each product.
+a single one: then they meet at each time step.
 
 Checkpointed, only the states between chunks are kept, and each chunk runs again on the way back: memory grows with the
 square root of the time steps, or by 4 MB of preactivations at a time where that is more; the results are the same.
@@ -35,7 +34,8 @@ from rnnscope.core.engines.reference import NORMS, Unrolled, unroll
 
 CHUNK = 2**20  # preactivations that are made at once: 4 MB, which stays in the cache
 KEPT = 2**27  # preactivations that are kept for the way back if a thread has no more: 512 MB
-WORTH = 2**11  # states at a time step, sequences times units, that a thread must have to be worth starting
+WORTH = 2**17  # multiplications at a time step that a thread must have to be worth starting
+UPDATE = 2**6  # multiplications that take as long as the update of a unit
 PART = 2**16  # weights by h that a thread must have if the units of a single sequence are shared out
 NEVER = -(2**62)  # parts that have arrived when nobody is to wait any more
 _gang = Lock()  # parts of two runs in one pool could each wait for a thread that the other one has
@@ -121,7 +121,8 @@ class _Plan:
 
     def rows(self, batch: int) -> list[tuple[int, int]]:
         """First and last + 1 of the sequences or parts of each share: as many as torch has threads, if each is worth it."""
-        shares = max(1, min(torch.get_num_threads(), batch, batch * self.cell.units // WORTH), self.parts)
+        work = batch * (self.cell.weight_h.numel() + UPDATE * self.cell.units)
+        shares = max(1, min(torch.get_num_threads(), batch, work // WORTH), self.parts)
         return list(pairwise(batch * self.parts * n // shares for n in range(shares + 1)))
 
 
@@ -320,7 +321,7 @@ def _parts(cell: Cell) -> int:
 
 def _each(work: Callable, shares: Sequence, plan: _Plan) -> list:
     """What `work` gives for each share, all at once: in a thread of its own, which does its products alone."""
-    if len(shares) == 1:
+    if torch.get_num_threads() == 1:
         return [work(shares[0])]
     if plan.parts == 1:
         return list(_pool(len(shares)).map(torch.no_grad()(work), shares))
