@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from rnnscope.core.cells import LSTM
 from rnnscope.core.engines.cuda import ready
 from rnnscope.core.engines.kernel_cache import prepare
 from rnnscope.core.engines.vendor import exact
@@ -25,10 +24,7 @@ def choose(model: Model, wait: bool) -> str:
             return "vendor"
         kernels = [ready(cell, dtype, device).body for cell in cells]
     elif device.type == "cpu":
-        one_kernel = automatic and all(type(cell) is LSTM for cell in cells)  # torch's LSTM is one, too
-        kernels = [prepare(cell, dtype, not automatic or (wait and not one_kernel)) for cell in cells]
-        if one_kernel:
-            return "vendor"
+        kernels = [prepare(cell, dtype, wait or not automatic) for cell in cells]
     else:
         kernels = []
     if not automatic:

@@ -263,13 +263,14 @@ def test_training_is_the_same_run_again_and_close_to_the_references(engine, make
 
 def test_the_choice(make_model, monkeypatch):
     lstm, rwa, cho = make_model("lstm"), make_model("rwa"), make_model("gru_cho")
-    assert choose(lstm, wait=True) == "vendor"
+    assert choose(lstm, wait=True) == "fused"
+    assert choose(make_model("lstm", training={"engine": "vendor"}), wait=True) == "vendor"
     assert choose(rwa, wait=True) == "fused"
     assert loaded(rwa.network.cells[0], torch.float32) is not None
     assert choose(cho, wait=True) == "reference"
     assert choose(make_model("rwa", training={"engine": "reference"}), wait=True) == "reference"
     assert choose(make_model("lstm", training={"engine": "fused"}), wait=False) == "fused"
-    assert choose(make_model("lstm", "nested_lists", network="tree_lstm"), wait=True) == "vendor"
+    assert choose(make_model("lstm", "nested_lists", network="tree_lstm"), wait=True) == "fused"
 
 
 def test_without_numba_the_reference_runs_and_nothing_fails(make_model, monkeypatch):

@@ -6,7 +6,7 @@ time step falls out of the loop, and signals are written where they arise. Threa
 a single one: then they meet at each time step.
 
 Checkpointed, only the states between chunks are kept, and each chunk runs again on the way back: memory grows with the
-square root of the time steps, or by 4 MB of preactivations at a time where that is more; the results are the same.
+square root of the time steps, or by 2 MB of preactivations at a time where that is more; the results are the same.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from rnnscope.core.engines.cuda import cuda
 from rnnscope.core.engines.kernel_cache import loaded
 from rnnscope.core.engines.reference import NORMS, Unrolled, unroll
 
-CHUNK = 2**20  # preactivations that are made at once: 4 MB, which stays in the cache
+CHUNK = 2**19  # preactivations that are made at once: 2 MB, which stays in the cache
 KEPT = 2**27  # preactivations that are kept for the way back if a thread has no more: 512 MB
 WORTH = 2**17  # multiplications at a time step that a thread must have to be worth starting
 UPDATE = 2**6  # multiplications that take as long as the update of a unit
