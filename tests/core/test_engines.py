@@ -194,6 +194,20 @@ def test_sequences_shared_out_among_threads_and_twice_the_same_bits(name, engine
         assert torch.equal(one, other)
 
 
+@pytest.mark.parametrize("batch", [1, 19])
+def test_fewer_threads_on_the_way_back_than_there(batch, parted):
+    cell = drawn("lstm", units=9)
+    prepare(cell, torch.float32, wait=True)
+    parted.setattr(FUSED, "WORTH", 1)
+    inputs = noise(23, batch, 3)
+    hidden = ENGINES["fused"](cell, inputs).states["hidden"]
+    torch.set_num_threads(1)
+    found = torch.autograd.grad(hidden.sum(), list(cell.parameters()))
+    expected = torch.autograd.grad(ENGINES["reference"](cell, inputs).states["hidden"].sum(), list(cell.parameters()))
+    for ours, theirs in zip(found, expected, strict=True):
+        assert_alike(ours, theirs, GRADIENTS[torch.float32], batch)
+
+
 @DTYPES
 def test_a_users_cell_is_fused_without_a_further_line(dtype, users_cells):
     cell = users_cells["leaky"](3, 6).to(dtype)

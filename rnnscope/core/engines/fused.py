@@ -320,9 +320,14 @@ def _parts(cell: Cell) -> int:
 
 
 def _each(work: Callable, shares: Sequence, plan: _Plan) -> list:
-    """What `work` gives for each share, all at once: in a thread of its own, which does its products alone."""
-    if torch.get_num_threads() == 1:
-        return [work(shares[0])]
+    """What `work` gives for each share, all at once: in a thread of its own, or here, which does its products alone."""
+    if len(shares) == 1:
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            return [work(shares[0])]
+        finally:
+            torch.set_num_threads(threads)
     if plan.parts == 1:
         return list(_pool(len(shares)).map(torch.no_grad()(work), shares))
     with _gang:
