@@ -33,7 +33,7 @@ from rnnscope.core.engines.kernel_cache import loaded
 from rnnscope.core.engines.reference import NORMS, Unrolled, unroll
 
 CHUNK = 2**19  # preactivations that are made at once: 2 MB, which stays in the cache
-KEPT = 2**27  # preactivations that are kept for the way back if a thread has no more: 512 MB
+KEPT = 2**27  # preactivations that are kept for the way back if a run has no more: 512 MB
 WORTH = 2**17  # multiplications at a time step that a thread must have to be worth starting
 UPDATE = 2**6  # multiplications that take as long as the update of a unit
 PART = 2**16  # weights by h that a thread must have if the units of a single sequence are shared out
@@ -209,7 +209,7 @@ class _Chunks:
         self.there, self.again = packed[part]
         constants = vectors.detach().narrow(1, part * units, units).contiguous().numpy()
         self.given = constants, _arrays([x.contiguous() for x in rest[len(cell.states) :]])
-        keep = keep and not plan.checkpoint and steps * (last - first) * self.columns <= KEPT
+        keep = keep and not plan.checkpoint and steps * inputs.shape[1] * cell.columns <= KEPT
         self.kept = self.gates(steps) if keep else None
         self.lanes = inputs.shape[1] * parts, units
         self.whose = first, first, last, plan.arrived
