@@ -5,13 +5,16 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
-from PySide6.QtCore import QObject, QThread
+from PySide6 import QtCore, QtGui, QtWidgets
+from PySide6.QtCore import QObject, QThread, QTimer
 
+AT_A_TIME = 0.008  # seconds of the GUI thread that go into Qt's classes before it answers again
 SESSION = ("session", "setup_panel", "transport", "file_dialogs", "message_bar", "garbage", "hooks")
 DOCKS = ("view_dock", "lag_table")
 
@@ -21,14 +24,26 @@ class Imports(QThread):
     Python at a time would share the interpreter, and both be slow.
 
     session, docks, core  called on the GUI thread after the modules of SESSION, those of DOCKS, and torch's library
+
+    Before all that, Qt's classes are made, on the GUI thread: PySide makes each when it is first asked for, pyqtgraph asks
+    for all of them, and where two threads do so at a time, one start in thirty ended in a segmentation fault.
     """
 
     def __init__(self, session: Callable[[], None], docks: Callable[[], None], core: Callable[[], None], parent: QObject):
         super().__init__(parent)
         self.setObjectName("imports")
         pieces = ((_import_session, session), (_import_docks, docks), (load_torch_library, core))
-        self._pieces = iter(pieces)
+        self._pieces, self._classes = iter(pieces), _classes()
         self.finished.connect(self._on_finished)
+        self.make_classes()
+
+    def make_classes(self) -> None:
+        """Make some of Qt's classes, and go on in a moment, or with the first piece."""
+        until = time.perf_counter() + AT_A_TIME
+        for _ in self._classes:
+            if time.perf_counter() > until:
+                QTimer.singleShot(0, self, self.make_classes)
+                return
         self.begin()
 
     def begin(self) -> None:
@@ -46,6 +61,11 @@ class Imports(QThread):
             self._use()
         finally:
             self.begin()
+
+
+def _classes() -> Iterator[type]:
+    """All that the modules have which are used here and by pyqtgraph, each made when it is its turn."""
+    return (getattr(module, name) for module in (QtCore, QtGui, QtWidgets) for name in dir(module))
 
 
 def load_torch_library() -> None:

@@ -43,6 +43,22 @@ from rnnscope.__main__ import main as command
 command()
 """
 
+MADE = """
+import json, sys, threading
+from PySide6 import QtCore, QtGui, QtWidgets
+from rnnscope.app import imports, main
+
+def first_piece():
+    missing = [name for module in (QtCore, QtGui, QtWidgets) for name in dir(module) if name not in vars(module)]
+    print(json.dumps([threading.current_thread() is threading.main_thread(), missing]))
+
+lazy = [name for name in dir(QtWidgets) if name not in vars(QtWidgets)]
+assert len(lazy) > 50
+imports._import_session = first_piece
+main.furnish = lambda window: window.close()
+main.run()
+"""
+
 BROKEN = """
 import sys
 
@@ -80,6 +96,12 @@ def test_the_bare_window_is_painted_before_anything_heavy_is_imported(tmp_path):
     )
     assert json.loads(done.stdout) == []
     assert done.stderr == ""
+
+
+def test_no_thread_imports_before_all_of_qts_classes_are_made(tmp_path):
+    environment = _environment(tmp_path, QT_QPA_PLATFORM="offscreen")
+    done = subprocess.run([sys.executable, "-c", MADE], capture_output=True, text=True, env=environment, timeout=60)
+    assert json.loads(done.stdout) == [False, []]
 
 
 def test_a_window_that_cannot_have_its_session_ends_with_the_reason(tmp_path):
