@@ -4,7 +4,7 @@ A thread posts a timestamped event every 20 ms, as a hand would; the latency is 
 speed, the window's training and a bare one take turns in the same process, on the same number of threads; the bare one with
 the garbage collector as Python starts with. Exit status 1 if a figure is beyond what spec calls a failure.
 
-    python benchmarks/latency.py [--quick] [--cell lstm]
+    python benchmarks/latency.py [--quick] [--cell lstm] [--device cpu]
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ ROWS = (  # name, unit, target, failure, whether more is worse
 )
 
 
-def configuration(cell: str):
+def configuration(cell: str, device: str):
     from rnnscope.core.configuration import Configuration
     from rnnscope.core.settings import make
 
-    training = {"iterations": 1_000_000, "batch": 32, "device": "cpu", "learning_rate": 1e-4}
+    training = {"iterations": 1_000_000, "batch": 32, "device": device, "learning_rate": 1e-4}
     values = {"cell": cell, "units": 128, "task": "adding", "task_settings": {"length": 200}, "training": training}
     return make(Configuration, values)
 
@@ -38,11 +38,11 @@ def configuration(cell: str):
 class Bare:
     """train() alone, on this thread, in turns."""
 
-    def __init__(self, cell: str):
+    def __init__(self, cell: str, device: str):
         from rnnscope.core.model import Model
         from rnnscope.core.training import train
 
-        self._updates = train(Model(configuration(cell)))
+        self._updates = train(Model(configuration(cell, device)))
         for _ in range(3):
             next(self._updates)
 
@@ -57,18 +57,18 @@ class Bare:
         return count / (time.perf_counter() - start)
 
 
-def measure(cell: str, seconds: float) -> dict[str, float]:
+def measure(cell: str, device: str, seconds: float) -> dict[str, float]:
     with opened() as window:
         session = window.session
-        session.train(configuration(cell))
+        session.train(configuration(cell, device))
         wait_for(lambda: session.training is not None and len(session.training.history) > 3)
-        alone, live = speeds(window, Bare(cell), seconds)
+        alone, live = speeds(window, Bare(cell, device), seconds)
         waited = latencies(window, seconds)
         steps = session.training.trace.time_steps
         session.stop()
         wait_for(lambda: not session.busy)
     ratios = np.array(live) / np.array(alone)
-    print(f"{cell}: T = {steps}, 128 units, batch 32, window {SIZE[0]} x {SIZE[1]}, all docks live")
+    print(f"{cell} on {device}: T = {steps}, 128 units, batch 32, window {SIZE[0]} x {SIZE[1]}, all docks live")
     print(
         f"iterations a second, in turns: alone {np.round(alone, 1).tolist()}, with the window {np.round(live, 1).tolist()}"
     )
@@ -122,5 +122,6 @@ if __name__ == "__main__":
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--quick", action="store_true", help="a fifth of the time")
     options.add_argument("--cell", default="lstm", help="the cell that trains")
+    options.add_argument("--device", default="cpu", choices=["cpu", "cuda", "mps"], help="where it trains")
     chosen = options.parse_args()
-    sys.exit(0 if report(measure(chosen.cell, 6 if chosen.quick else 30)) else 1)
+    sys.exit(0 if report(measure(chosen.cell, chosen.device, 6 if chosen.quick else 30)) else 1)

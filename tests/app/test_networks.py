@@ -45,7 +45,7 @@ def there(window):
         ({"cell": "lstm", "network_settings": {"layers": 3}, "task": "adding"}, {"depth"}, set()),
         ({"cell": "elman", "task": "adding"}, {"saturation"}, set()),
     ],
-    ids=str,
+    ids=lambda value: ",".join(sorted(value)) if isinstance(value, set) else str(value),
 )
 def test_views_come_with_the_network_that_has_them(window, qtbot, values, named, front, train):
     run = train(**values)

@@ -105,8 +105,7 @@ def test_a_kernel_a_time_step_in_float64(name, interpreter):
 
 
 @QUIET
-def test_weights_in_parts_and_units_in_blocks(interpreter, monkeypatch):
-    monkeypatch.setattr(triton_kernels, "PART", 16)
+def test_units_in_blocks(interpreter, monkeypatch):
     monkeypatch.setattr(triton_kernels, "BLOCK", 32)
     for body in ("pointwise", "persistent"):
         assert_same(body, drawn(CELLS["gru"], units=37), 2, 17, 1e-6, 1e-5)
@@ -127,11 +126,14 @@ def test_twice_the_same_bits(body, interpreter):
 
 
 @QUIET
+@pytest.mark.parametrize("device", [CPU, pytest.param(torch.device("cuda"), marks=GPU)], ids=str)
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e30])
 @pytest.mark.parametrize("body", cuda_bodies.BODIES)
 @pytest.mark.parametrize("name", ["elman", "rda", "mingru"])
-def test_numbers_that_are_none_stay_so(name, body, value, interpreter):
-    cell, inputs = drawn(CELLS[name]), torch.ones(4, 3, 3)
+def test_numbers_that_are_none_stay_so(name, body, value, device, request):
+    if device == CPU:
+        request.getfixturevalue("interpreter")
+    cell, inputs = drawn(CELLS[name], device=device), torch.ones(4, 3, 3, device=device)
     inputs[1, 1, 0] = value
     found, expected = (run(cell, inputs).states["hidden"].detach() for run in (partial(cuda.run, body), unroll))
     assert torch.equal(found.isnan(), expected.isnan())
@@ -224,7 +226,7 @@ def test_the_kernels_compile_without_a_gpu(name, tmp_path, monkeypatch):
     compiler = pytest.importorskip("triton.compiler")
     target = pytest.importorskip("triton.backends.compiler").GPUTarget("cuda", 80, 32)
     kernels = triton_kernels._imported(triton_kernels._source(CELLS[name](3, 7), "float32"), False)
-    sizes, numbers = {"UNITS": 7, "SIZE": 16, "PART": 16, "BLOCK": 256}, {"t", "steps", "batch", "plane", "above"}
+    sizes, numbers = {"UNITS": 7, "SIZE": 16, "BLOCK": 256}, {"t", "steps", "batch", "plane", "above"}
     for kernel in (kernels.forward_step, kernels.backward_step, kernels.forward_loop, kernels.backward_loop):
         fixed = {name: sizes[name] for name in kernel.arg_names if name in sizes}
         types = {name: "constexpr" if name in sizes else "i32" if name in numbers else "*fp32" for name in kernel.arg_names}
@@ -246,6 +248,15 @@ def test_on_a_gpu_as_the_reference_twice(name, steps, batch, body, monkeypatch):
 
 @GPU
 @pytest.mark.parametrize("name", EMITTED)
-def test_on_a_gpu_a_body_is_found(name):
-    verdict = cuda.ready(drawn(CELLS[name]), torch.float32, torch.device("cuda", 0))
-    assert verdict == cuda.Verdict("persistent", "")
+def test_on_a_gpu_with_as_many_units_as_a_program_holds(name):
+    cell = drawn(CELLS[name], device=torch.device("cuda"), units=triton_kernels.HELD)
+    assert_same("persistent", cell, 70, 19, 1e-5, 1e-4)
+    assert_twice_the_same("persistent", cell, 70, 19)
+
+
+@GPU
+@pytest.mark.parametrize(("more", "body"), [(0, "persistent"), (1, "pointwise")])
+@pytest.mark.parametrize("name", EMITTED)
+def test_on_a_gpu_a_body_is_found(name, more, body):
+    cell = drawn(CELLS[name], units=triton_kernels.HELD + more)
+    assert cuda.ready(cell, torch.float32, torch.device("cuda", 0)) == cuda.Verdict(body, "")

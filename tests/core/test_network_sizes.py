@@ -42,11 +42,15 @@ SIZES = [
 ]
 
 
+def _named(value):
+    return "weights" if callable(value) else str(value)
+
+
 def test_every_network_is_counted():
     assert {size[0] for size in SIZES} == set(NETWORKS)
 
 
-@pytest.mark.parametrize(("network", "settings", "cell", "task", "options", "count", "width"), SIZES, ids=str)
+@pytest.mark.parametrize(("network", "settings", "cell", "task", "options", "count", "width"), SIZES, ids=_named)
 def test_parameter_counts(network, settings, cell, task, options, count, width, make_model):
     model = make_model(cell, task, H, network=network, network_settings=settings, **options)
     inside = sum(parameter.numel() for parameter in model.network.parameters())

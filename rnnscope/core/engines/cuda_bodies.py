@@ -23,8 +23,6 @@ from torch.fx.experimental.proxy_tensor import make_fx
 from rnnscope.core.cells.cell import Cell
 from rnnscope.core.engines import triton_kernels
 
-PERSISTENT = 128  # units up to which a program of many time steps holds a row of h
-
 
 @dataclass(frozen=True)
 class Body:
@@ -80,7 +78,7 @@ def bodies_for(cell: Cell, dtype: torch.dtype, device: torch.device) -> list[str
     """Keys of BODIES that may run such a cell there, the fastest first."""
     if find_spec("triton") is None or not (device.type == "cuda" or triton_kernels.interpreted()):
         return ["torch"]
-    few = cell.units <= PERSISTENT and dtype == torch.float32
+    few = cell.units <= triton_kernels.HELD and dtype == torch.float32
     return [name for name in BODIES if few or name != "persistent"]
 
 

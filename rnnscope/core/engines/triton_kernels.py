@@ -6,7 +6,7 @@ import hashlib
 import importlib.util
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 from types import ModuleType
 
@@ -22,7 +22,7 @@ aten = torch.ops.aten
 
 BLOCK = 256  # units of all sequences that one program of a time step takes
 ROWS = 16  # sequences that one program of many time steps takes: the fewest that a product can have
-PART = 32  # rows of the recurrent weights that a product takes at once: more would not fit beside the state
+HELD = 64  # units of which it can keep all recurrent weights at hand
 
 WORDS = OPERATIONS | {
     aten.abs.default: "tl.abs({0})",
@@ -78,10 +78,11 @@ def {direction}_step({arguments}, t, batch, plane, UNITS: tl.constexpr, BLOCK: t
 MANY = """
 
 @triton.jit(do_not_specialize=["steps"])
-def {direction}_loop({arguments}, weight, steps, batch, plane, UNITS: tl.constexpr, SIZE: tl.constexpr, PART: tl.constexpr):
-    b, k, j = tl.program_id(0) * {rows} + tl.arange(0, {rows})[:, None], tl.arange(0, SIZE)[None, :], tl.arange(0, PART)
-    inside = (b < batch) & (k < UNITS)
-    factor = {factor} + j[None, :]
+def {direction}_loop({arguments}, weight, steps, batch, plane, UNITS: tl.constexpr, SIZE: tl.constexpr):
+    b = tl.program_id(0) * {rows} + tl.arange(0, {rows})[:, None]
+    j, k = tl.arange(0, SIZE)[:, None], tl.arange(0, SIZE)[None, :]
+    inside, square = (b < batch) & (k < UNITS), (j < UNITS) & (k < UNITS)
+    weight += {element}
     z += b * {gates} * UNITS + k
     states += b * UNITS + k
 """
@@ -109,13 +110,16 @@ def pointwise(cell: Cell, dtype: torch.dtype) -> tuple[Callable, Callable]:
 
 
 def persistent(cell: Cell, dtype: torch.dtype) -> tuple[Callable, Callable]:
-    """All time steps of the buffers in one launch: advance(z, weight_h, states), retreat(z, weight_h, states, ...)."""
+    """All time steps of the buffers in one launch: advance(z, weight_h, states), retreat(z, weight_h, states, ...).
+
+    For at most HELD units.
+    """
     kernels = _imported(_source(cell, TYPES[dtype]), interpreted())
 
     def launch(kernel, z: Tensor, weight_h: Tensor, states: Tensor, *others) -> None:
         batch, units = states.shape[2:]
         size = max(16, 1 << (units - 1).bit_length())
-        sizes = {"UNITS": units, "SIZE": size, "PART": min(PART, size), "num_warps": 4 if size < 128 else 8}
+        sizes = {"UNITS": units, "SIZE": size, "num_warps": 4 if size < HELD else 8}
         kernel[(-(-batch // ROWS),)](z, states, *others, weight_h, len(z), batch, states.stride(0), **sizes)
 
     def advance(z: Tensor, weight_h: Tensor, states: Tensor) -> None:
@@ -135,15 +139,12 @@ def interpreted() -> bool:
 def _source(cell: Cell, dtype: str) -> str:
     """Python source of a cell's four kernels. Raises Unemittable."""
     forward, backward = forward_lines(cell, WORDS), backward_lines(cell, WORDS)
-    text, gates = HEAD.format(name=cell.name), len(cell.gates)
+    text = HEAD.format(name=cell.name)
     for head, lines in (
         (_one("forward", "z, states", cell), _forward_step(forward)),
         (_one("backward", "z, states, adjoints, carried, above", cell), _backward_step(cell, backward)),
-        (_many("forward", "z, states", cell, "states + b * UNITS"), _forward_loop(cell, forward)),
-        (
-            _many("backward", "z, states, adjoints, carried, above", cell, f"z + b * {gates} * UNITS"),
-            _backward_loop(cell, backward),
-        ),
+        (_many("forward", "z, states", cell, "k * UNITS + j"), _forward_loop(cell, forward)),
+        (_many("backward", "z, states, adjoints, carried, above", cell, "j * UNITS + k"), _backward_loop(cell, backward)),
     ):
         text += head + "\n".join(_within(lines)) + "\n"
     numbers = re.sub(r"\bF\(([^()]*)\)", rf"tl.full((), \1, tl.{dtype})", text)
@@ -157,8 +158,11 @@ def _one(direction: str, arguments: str, cell: Cell) -> str:
     return head + "\n".join(_within(loads)) + "\n"
 
 
-def _many(direction: str, arguments: str, cell: Cell, factor: str) -> str:
-    return MANY.format(direction=direction, arguments=arguments, gates=len(cell.gates), factor=factor, rows=ROWS)
+def _many(direction: str, arguments: str, cell: Cell, element: str) -> str:
+    """`element` is where the weights of a gate have what factor j gives to result k."""
+    head = MANY.format(direction=direction, arguments=arguments, gates=len(cell.gates), element=element, rows=ROWS)
+    loads = [f"w{row} = tl.load(weight + {row} * UNITS * UNITS, square, 0.0)" for row, _ in enumerate(_fed_by_h(cell))]
+    return head + "\n".join(_within(loads)) + "\n"
 
 
 def _forward_step(emitted: Emitted) -> list[str]:
@@ -178,46 +182,39 @@ def _backward_step(cell: Cell, emitted: Emitted) -> list[str]:
 
 def _forward_loop(cell: Cell, emitted: Emitted) -> list[str]:
     gates, count = len(cell.gates), len(cell.states)
-    products = [(f"z{n}", "factor", f"weight + {row} * UNITS * UNITS") for row, n in enumerate(_fed_by_h(cell))]
     begin = [f"s{n} = tl.load(states + {n} * plane, inside, 0.0)" for n in range(count)]
     body = [f"z{n} = tl.load(z + {n} * UNITS, inside, 0.0)" for n in range(gates)]
-    body += _products(products, "k * UNITS + j[:, None]", "1")
+    body += _products((f"z{n}", "s0") for n in _fed_by_h(cell))
     names = ", ".join(f"s{n}" for n in range(count))
     values = ", ".join(f"tl.where(inside, {new}, 0.0)" for new in emitted.results)
-    body += [*emitted.lines, f"{names} = {values}", *_moved("+=", gates, "z"), *_moved("+=", 1, "states", "factor")]
+    body += [*emitted.lines, f"{names} = {values}", *_moved("+=", gates, "z"), *_moved("+=", 1, "states")]
     body += [f"tl.store(states + {n} * plane, s{n}, inside)" for n in range(count)]
-    return [*begin, "for _ in tl.range(0, steps, num_stages=1):", *_within([*body, "tl.debug_barrier()"])]
+    return [*begin, "for _ in tl.range(0, steps, num_stages=1):", *_within(body)]
 
 
 def _backward_loop(cell: Cell, emitted: Emitted) -> list[str]:
-    gates, fed = len(cell.gates), _fed_by_h(cell)
-    begin = ["last = (steps - 1).to(tl.int64) * batch * UNITS", f"z += last * {gates}", f"factor += last * {gates}"]
+    gates = len(cell.gates)
+    begin = ["last = (steps - 1).to(tl.int64) * batch * UNITS", f"z += last * {gates}"]
     begin += ["states += last", "adjoints += last + b * UNITS + k", "carried += b * UNITS + k"]
     body = [f"z{n} = tl.load(z + {n} * UNITS, inside, 0.0)" for n in range(gates)]
-    stores, end = [], []
+    after, end = [], []
     for n, result in enumerate(emitted.results[gates:]):
         begin.append(f"c{n} = tl.load(carried + {n} * batch * UNITS, inside, 0.0)")
         body.append(f"s{n} = tl.load(states + {n} * plane, inside, 0.0)")
         body.append(f"a{n} = tl.load(adjoints + {n} * above, inside, 0.0) + c{n}")
-        stores += [f"tl.store(adjoints + {n} * above, a{n}, inside)", f"c{n} = tl.where(inside, {result}, 0.0)"]
+        after += [f"tl.store(adjoints + {n} * above, a{n}, inside)", f"c{n} = tl.where(inside, {result}, 0.0)"]
         end.append(f"tl.store(carried + {n} * batch * UNITS, c{n}, inside)")
-    stores += [f"tl.store(z + {n} * UNITS, {result}, inside)" for n, result in enumerate(emitted.results[:gates])]
-    products = [("c0", f"factor + {n} * UNITS", f"weight + {row} * UNITS * UNITS") for row, n in enumerate(fed)]
-    stores += ["tl.debug_barrier()", *_products(products, "j[:, None] * UNITS + k", "UNITS")]
-    stores += [*_moved("-=", gates, "z", "factor"), *_moved("-=", 1, "states", "adjoints")]
-    return [*begin, "for _ in tl.range(0, steps, num_stages=1):", *_within(body + emitted.lines + stores), *end]
+    for n, result in enumerate(emitted.results[:gates]):
+        after += [f"z{n} = tl.where(inside, {result}, 0.0)", f"tl.store(z + {n} * UNITS, z{n}, inside)"]
+    after += _products(("c0", f"z{n}") for n in _fed_by_h(cell))
+    after += [*_moved("-=", gates, "z"), *_moved("-=", 1, "states", "adjoints")]
+    return [*begin, "for _ in tl.range(0, steps, num_stages=1):", *_within(body + emitted.lines + after), *end]
 
 
-def _products(products: list[tuple[str, str, str]], element: str, row: str) -> list[str]:
-    """Add to each (sum, factor, weight) their product, PART rows of the weights at once.
-
-    A factor is read back from where the other threads have stored it: what is in registers cannot be cut into parts.
-    """
-    lines = ["among = first + j < UNITS", "held = among[:, None] & (k < UNITS)", "read = (b < batch) & among[None, :]"]
-    for total, factor, weight in products:
-        left, right = f"tl.load({factor} + first, read, 0.0)", f"tl.load({weight} + first * {row} + {element}, held, 0.0)"
-        lines.append(f'{total} += tl.dot({left}, {right}, input_precision="ieee")')
-    return ["for first in range(0, SIZE, PART):", *_within(lines)] if products else []
+def _products(pairs: Iterable[tuple[str, str]]) -> list[str]:
+    """Add to each (sum, factor) the product with a gate's weights; three in TF32 are as exact as one in float32."""
+    rows = enumerate(pairs)
+    return [f'{total} = tl.dot({factor}, w{row}, {total}, input_precision="tf32x3")' for row, (total, factor) in rows]
 
 
 def _moved(sign: str, planes: int, *pointers: str) -> list[str]:
