@@ -25,7 +25,7 @@ from layers import SHAPES, TORCH, TorchLayer
 from machine import COPIED, Work, described
 
 from rnnscope.core.cells import CELLS
-from rnnscope.core.engines import NORMS, cuda, unroll
+from rnnscope.core.engines import NORMS, cuda, cuda_chunk, unroll
 from rnnscope.core.engines.cuda_bodies import bodies_for
 
 SHAPES = SHAPES | {"G": (64, 1024, 64, 768)}
@@ -130,6 +130,7 @@ def rows(page: Page, shape: str, graphics: Graphics, cells: bool) -> None:
     for name in (name for name in CELLS if cells and name not in main):
         for engine in engines(name, shape)[:1]:
             runs[name, engine], works[name, engine] = trained(name, sizes, engine)
+    cuda_chunk.CHUNKS = len(runs)  # as if each were alone: none loses its graphs to another
     for run in 2 * list(runs.values()):  # compiles and captures
         run()
     spent = {key: took.seconds for key, took in in_turn(runs, SECONDS).items()}
