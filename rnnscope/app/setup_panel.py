@@ -174,10 +174,10 @@ class SetupPanel(QWidget):
         self.progress.setValue(done)
         share = f" ({run.rate / run.alone:.0%})" if run.alone else ""
         speed = "paused" if session.paused else f"{run.rate:.0f} it/s{share}"
-        self.status.setText(f"{done:,} of {session.goal:,} iterations, {speed}")
+        self.status.setText(f"{done:,} / {session.goal:,}, {speed}")
         self.status.setToolTip(
-            f"Iterations a second: {run.rate:.0f} with the window; {run.alone:.0f} by the time of the iterations alone,"
-            " without what is recorded and told for it"
+            f"{done:,} of {session.goal:,} iterations. Iterations a second: {run.rate:.0f} with the window; {run.alone:.0f} by"
+            " the time of the iterations alone, without what is recorded and told for it"
         )
 
     def _on_changed(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -10,6 +11,8 @@ from rnnscope.core.trace import Trace
 
 _LOGS = ("log_retention", "log_write")
 _LEAST = np.finfo(float).tiny
+CACHED = 2**16  # numbers that are worked on at once
+Of = Callable[[np.ndarray], np.ndarray]
 
 
 def attention(logits: np.ndarray, t: int) -> np.ndarray:
@@ -24,7 +27,7 @@ def attention(logits: np.ndarray, t: int) -> np.ndarray:
     return weights / weights.sum(axis=0)
 
 
-def weights_of_past(trace: Trace, t: int, sequence: int) -> np.ndarray | None:
+def weights_of_past(trace: Trace, t: int, sequence: int, of: Of = np.asarray) -> np.ndarray | None:
     """Weight of each moment in the memory at time step t: (T, H) float64, or None for a cell without gates.
 
     What was written at j times what has been kept since: i_j f_(j+1) ... f_t for the LSTM, (1 - z_j) z_(j+1) ... z_t for
@@ -32,33 +35,51 @@ def weights_of_past(trace: Trace, t: int, sequence: int) -> np.ndarray | None:
     short-term memory as a dynamically computed element-wise weighted sum, ACL 2018). The direct path only: what a moment
     changes in later gates is not in it. NaN for moments that have not been read at t: those behind it, those before it
     where a layer reads backward, and in a tree the nodes that are not below node t.
+
+    of  what is wanted of the weights of some moments, (n, H) to (n, ...), where all of them would not fit the cache
     """
-    left = left_of_past(trace, t, sequence)
-    if left is None or "log_write" not in trace.signals:
-        return None
-    return left * np.exp(trace.signals["log_write"][:, sequence].astype(np.float64))
+    return _of_past(trace, t, sequence, of, "log_write")
 
 
-def left_of_past(trace: Trace, t: int, sequence: int) -> np.ndarray | None:
+def left_of_past(trace: Trace, t: int, sequence: int, of: Of = np.asarray) -> np.ndarray | None:
     """Share of the memory after each moment that is left at time step t: (T, H) float64, NaN as in `weights_of_past`.
 
     The product of what has been kept since: 1 at t itself. None for a cell without gates.
     """
-    if "log_retention" not in trace.signals:
+    return _of_past(trace, t, sequence, of)
+
+
+def _of_past(trace: Trace, t: int, sequence: int, of: Of, *more: str) -> np.ndarray | None:
+    """Of e to the logs of what is left plus `more` signals."""
+    if not {"log_retention", *more} <= {*trace.signals}:
         return None
-    kept = trace.signals["log_retention"][:, sequence].astype(np.float64)
-    left, along = np.full_like(kept, np.nan), trace.layers[trace.layer].along
-    if t >= trace.lengths[sequence]:
-        return left
+    kept, *added = (trace.signals[name][:, sequence] for name in ("log_retention", *more))
+    found = np.full((len(kept), *of(kept[:0]).shape[1:]), np.nan)
+    for moments, logs in _logs_of_past(trace, t, sequence, kept):
+        for signal in added:
+            logs += signal[moments]
+        found[moments] = of(np.exp(logs, out=logs))
+    return found
+
+
+def _logs_of_past(trace: Trace, t: int, sequence: int, kept: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Some moments, and the logs of what is left of them at t, (n, H), until those before t are through."""
+    along, length = trace.layers[trace.layer].along, int(trace.lengths[sequence])
+    if t >= length:
+        return
     if along == "tree":
         below, above = _subtree(trace.parents[: t + 1, sequence], t)
-        left[: t + 1][below] = np.exp(up_to_root(kept[: t + 1, None], above[:, None])[below, 0])
-    elif along == "backward":
-        read = kept[t : trace.lengths[sequence]][::-1]
-        left[t : trace.lengths[sequence]] = np.exp(retention_logs(read))[::-1]
-    else:
-        left[: t + 1] = np.exp(retention_logs(kept[: t + 1]))
-    return left
+        yield np.flatnonzero(below), up_to_root(kept[: t + 1, None], above[:, None])[below, 0]
+        return
+    back = np.arange(t, length) if along == "backward" else np.arange(t, -1, -1)  # as far as it has read, the newest first
+    some, since = max(1, CACHED // kept.shape[1]), 0.0
+    for moments in (back[begin : begin + some] for begin in range(0, len(back), some)):
+        part = kept[moments]
+        logs = np.empty(part.shape)
+        logs[0], logs[1:] = since, part[:-1]
+        np.cumsum(logs, axis=0, out=logs)
+        since = logs[-1] + part[-1]
+        yield moments, logs
 
 
 def spread_of_past(trace: Trace, sequence: int) -> np.ndarray | None:

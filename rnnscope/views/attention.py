@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -33,10 +33,8 @@ def _weights(subject: Subject, position: Position) -> np.ndarray | None:
     if trace.attended is not None:
         query = t - int(trace.attended.first[b])
         return trace.attended.weights[[query], :, b] if query >= 0 else np.full((1, trace.time_steps), np.nan)
-    weights = weights_of_past(trace, t, b)
-    if weights is None:
-        return None
-    return np.stack([weights.mean(1), weights[:, min(position.unit, trace.units - 1)]])
+    weights = weights_of_past(trace, t, b, mean_and_one(min(position.unit, trace.units - 1)))
+    return None if weights is None else weights.T
 
 
 def _panel(subject: Subject, weights: np.ndarray | None, position: Position, x: Axis, limit: float) -> Panel:
@@ -49,3 +47,8 @@ def _panel(subject: Subject, weights: np.ndarray | None, position: Position, x: 
     names = ("mean over units", f"unit {unit}") if len(weights) > 1 else ("attention",)
     mark = Lines(time_steps(subject.trace), weights, names, (subject.style, Style("faint"))[: len(names)])
     return Panel(title, x, y, (mark,), "", subject.name)
+
+
+def mean_and_one(unit: int) -> Callable[[np.ndarray], np.ndarray]:
+    """Of (n, H) the mean over units, and one unit: (n, 2)."""
+    return lambda values: np.stack([values.mean(1), values[:, unit]], 1)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from rnnscope.core.attention import left_of_past
+from rnnscope.views.attention import mean_and_one
 from rnnscope.views.hidden import signal_panel
 from rnnscope.views.plot import Axis, Lines, Panel, Plot, Style
 from rnnscope.views.scales import time_axis, time_steps
@@ -38,7 +37,6 @@ def _retention(subject: Subject, position: Position, x: Axis) -> Panel:
     trace = subject.trace
     now = min(position.time_step, int(trace.lengths[position.sequence]))
     unit = min(position.unit, trace.units - 1)
-    left = left_of_past(trace, now - 1, position.sequence)
-    curves = np.stack([left.mean(1), left[:, unit]])
-    mark = Lines(time_steps(trace), curves, ("mean over units", f"unit {unit}"), (subject.style, Style("faint")))
+    left = left_of_past(trace, now - 1, position.sequence, mean_and_one(unit))
+    mark = Lines(time_steps(trace), left.T, ("mean over units", f"unit {unit}"), (subject.style, Style("faint")))
     return Panel(f"left of each moment at t = {now:,}", x, Axis("value", "", 0, 1), (mark,), "D_t / D_T", subject.name)
