@@ -176,8 +176,8 @@ class SetupPanel(QWidget):
         speed = "paused" if session.paused else f"{run.rate:.0f} it/s{share}"
         self.status.setText(f"{done:,} / {session.goal:,}, {speed}")
         self.status.setToolTip(
-            f"{done:,} of {session.goal:,} iterations. Iterations a second: {run.rate:.0f} with the window; {run.alone:.0f} by"
-            " the time of the iterations alone, without what is recorded and told for it"
+            f"{done:,} of {session.goal:,} iterations. Iterations a second: {run.rate:.0f} with the window; {run.alone:.0f}"
+            " by the time of the iterations alone, without what is recorded and told for it"
         )
 
     def _on_changed(self) -> None:
