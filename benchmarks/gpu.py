@@ -21,12 +21,12 @@ import rnnscope  # noqa: F401  before torch, as in engines.py
 # isort: split
 import torch
 from engines import Page, in_turn
-from layers import SHAPES, TORCH, TorchLayer
+from layers import SHAPES, TORCH, Layer, TorchLayer
 from machine import COPIED, Work, described
 
 from rnnscope.core.cells import CELLS
-from rnnscope.core.engines import NORMS, cuda, cuda_chunk, unroll
-from rnnscope.core.engines.cuda_bodies import bodies_for
+from rnnscope.core.engines import cuda, cuda_chunk
+from rnnscope.core.engines.cuda_bodies import BODIES, bodies_for
 
 SHAPES = SHAPES | {"G": (64, 1024, 64, 768)}
 SECONDS, LOOP = 1.0, "A"  # of each run, after which it takes no further turn; where the loop under autograd runs too
@@ -81,34 +81,10 @@ def finished(run: Callable[[], object]) -> Callable[[], None]:
 
 def trained(name: str, shape: tuple[int, ...], engine: str, traced: bool = False) -> tuple[Callable[[], None], Work]:
     """Forward and backward of a cell with one of BODIES, or on the reference; and the work that it is."""
-    batch, steps, inputs, units = shape
-    cell = CELLS[name](inputs, units)
-    cell.initialise(torch.Generator().manual_seed(0))
-    cell.cuda()
-    x = torch.randn(steps, batch, inputs, device="cuda")
-    run = unroll if engine == "reference" else partial(cuda.run, engine)
-    norms = x.new_zeros(steps, batch, 1 + len(cell.states), dtype=torch.float64).requires_grad_()
-
-    def once() -> None:
-        if traced:
-            cuda.ready(cell, x.dtype, x.device)
-            states = cuda.cuda(cell, x, record=True, taps={NORMS: norms}).states
-            wanted = [*cell.parameters(), norms]
-        else:
-            states, wanted = run(cell, x).states, list(cell.parameters())
-        torch.autograd.grad(states[cell.output].sum(), wanted, materialize_grads=True)
-
-    recorded = set(cell.signals) - set(cell.states) if traced else ()
-    gates = [len(weight) // units for weight in (cell.weight_x, cell.weight_h)]
-    return finished(once), Work(*shape, *gates, len(cell.states), len(recorded))
-
-
-def vendors(name: str, shape: tuple[int, ...]) -> Callable[[], None]:
-    """torch's own layer."""
-    own = TorchLayer(name, shape)
-    own.layer.cuda()
-    own.x = own.x.cuda()
-    return finished(own)
+    layer = Layer(name, shape, "reference" if engine == "reference" else "fused", traced, "cuda")
+    if engine in BODIES and not traced:  # which runs on the first that is ready
+        layer.run = partial(cuda.run, engine)
+    return finished(layer), layer.work
 
 
 def engines(name: str, shape: str) -> list[str]:
@@ -121,7 +97,7 @@ def engines(name: str, shape: str) -> list[str]:
 def rows(page: Page, shape: str, graphics: Graphics, cells: bool) -> None:
     """The rows of a shape."""
     sizes, main = SHAPES[shape], ("rwa", "lstm", "gru")
-    runs, works = {(name, "torch"): vendors(name, sizes) for name in TORCH}, {}
+    runs, works = {(name, "torch"): finished(TorchLayer(name, sizes, "cuda")) for name in TORCH}, {}
     for name in main:
         for engine in engines(name, shape):
             runs[name, engine], works[name, engine] = trained(name, sizes, engine)

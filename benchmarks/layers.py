@@ -22,20 +22,23 @@ TORCH = {"nn.lstm": nn.LSTM, "nn.gru": nn.GRU}
 
 
 class Layer:
-    """A cell on an engine: by default on its kernels, and on the reference where it has none.
+    """A cell on an engine, `run`: by default on its kernels, and on the reference where it has none.
 
     `traced` keeps all states and signals, and takes norms of the gradients with respect to every state at every time step.
     What a cell reads from a layer below it is given, at random.
     """
 
-    def __init__(self, name: str, shape: tuple[int, ...], engine: str | None = None, traced: bool = False):
+    def __init__(
+        self, name: str, shape: tuple[int, ...], engine: str | None = None, traced: bool = False, device: str = "cpu"
+    ):
         batch, steps, inputs, units = shape
         self.cell, self.traced = CELLS[name](inputs, units), traced
         self.cell.initialise(torch.Generator().manual_seed(0))
-        self.x = torch.randn(steps, batch, inputs)
-        kernels = prepare(self.cell, self.x.dtype, wait=True)
-        self.engine = engine or ("reference" if kernels is None else "fused")
-        lower = {part: torch.randn(steps, batch, units) for part in self.cell.lower}
+        self.cell.to(device)
+        self.x = torch.randn(steps, batch, inputs, device=device)
+        self.engine = engine or ("reference" if prepare(self.cell, self.x.dtype, wait=True) is None else "fused")
+        self.run = ENGINES[self.engine]
+        lower = {part: torch.randn(steps, batch, units, device=device) for part in self.cell.lower}
         self.options = {"lower": lower} if lower else {}
         self._norms = self.x.new_zeros(steps, batch, 1 + len(self.cell.states), dtype=torch.float64)
         recorded = set(self.cell.signals) - set(self.cell.states) if traced else ()
@@ -43,10 +46,10 @@ class Layer:
         self.work = Work(*shape, *gates, len(self.cell.states), len(recorded))
 
     def __call__(self) -> None:
-        run, options = ENGINES[self.engine], self.options
+        options = self.options
         if self.traced:
             options = options | {"record": True, "taps": {NORMS: self._norms.requires_grad_()}}
-        loss = run(self.cell, self.x, **options).states[self.cell.output].sum()
+        loss = self.run(self.cell, self.x, **options).states[self.cell.output].sum()
         wanted = [*self.cell.parameters(), *([self._norms] if self.traced else [])]
         torch.autograd.grad(loss, wanted, materialize_grads=True)
 
@@ -56,9 +59,9 @@ class TorchLayer:
 
     engine = "torch"
 
-    def __init__(self, name: str, shape: tuple[int, ...]):
+    def __init__(self, name: str, shape: tuple[int, ...], device: str = "cpu"):
         batch, steps, inputs, units = shape
-        self.layer, self.x = TORCH[name](inputs, units), torch.randn(steps, batch, inputs)
+        self.layer, self.x = TORCH[name](inputs, units).to(device), torch.randn(steps, batch, inputs, device=device)
         gates = len(self.layer.weight_hh_l0) // units
         self.work = Work(*shape, gates, gates, 2 if name == "nn.lstm" else 1)
 
