@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 IDLE = 2**31  # bytes that are kept while nobody uses them
-LARGE = 2**20  # bytes from which on it pays
+LARGE = 2**18  # bytes from which on it pays
 LINE = 64  # bytes of a cache line
 _idle: list[np.ndarray] = []  # the longest unused first
 _returned: deque[np.ndarray] = deque()  # not sorted in yet: an array may go at any moment, also within `blank`
