@@ -36,7 +36,8 @@ class Layer:
         self.cell.initialise(torch.Generator().manual_seed(0))
         self.cell.to(device)
         self.x = torch.randn(steps, batch, inputs, device=device)
-        self.engine = engine or ("reference" if prepare(self.cell, self.x.dtype, wait=True) is None else "fused")
+        kernels = prepare(self.cell, self.x.dtype, wait=True) if device == "cpu" else None
+        self.engine = engine or ("reference" if kernels is None else "fused")
         self.run = ENGINES[self.engine]
         lower = {part: torch.randn(steps, batch, units, device=device) for part in self.cell.lower}
         self.options = {"lower": lower} if lower else {}
