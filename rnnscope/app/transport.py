@@ -11,6 +11,7 @@ from rnnscope.app.step_button import step_button
 from rnnscope.app.wheel_guard import WheelGuard
 
 SPEEDS = (1, 2, 5, 10, 20, 50, 100)  # time steps a second
+LEAST_WIDTH = 112  # pixels of the words that say where the cursor is
 FAR = 10  # time steps of a large step
 
 
@@ -34,7 +35,6 @@ class Transport(QWidget):
         self.slider.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.slider.valueChanged.connect(cursor.move)
         self.where = QLabel(self)
-        self.where.setMinimumWidth(112)
         self.layer = self._combo("Layer", "The layer whose signals are shown")
         self.layer.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         self.layer.textActivated.connect(self._on_layer)
@@ -181,6 +181,8 @@ class Transport(QWidget):
             widget.blockSignals(True)
             widget.setRange(low, high)
             widget.blockSignals(False)
+        widest = self.where.fontMetrics().horizontalAdvance(_place(max(cursor.lengths), max(cursor.lengths)))
+        self.where.setMinimumWidth(max(LEAST_WIDTH, widest))
         self._on_moved()
 
     def _on_moved(self) -> None:
@@ -194,4 +196,8 @@ class Transport(QWidget):
             widget.setValue(value)
             widget.blockSignals(False)
         self.layer.setCurrentText(position.layer)
-        self.where.setText(f"t = {position.time_step:,} / {self.cursor.time_steps:,}")
+        self.where.setText(_place(position.time_step, self.cursor.time_steps))
+
+
+def _place(time_step: int, of: int) -> str:
+    return f"t = {time_step:,} / {of:,}"

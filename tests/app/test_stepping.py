@@ -7,6 +7,9 @@ from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QWheelEvent
 from PySide6.QtWidgets import QApplication
 
+from rnnscope.app.cursor import Cursor
+from rnnscope.app.transport import Transport
+
 KEY, SHIFT, NONE = Qt.Key, Qt.KeyboardModifier.ShiftModifier, Qt.KeyboardModifier.NoModifier
 
 
@@ -109,6 +112,19 @@ def test_hidden_docks_are_drawn_when_they_are_shown(scope):
     assert dock.canvas.plot is None
     dock.show()
     assert dock.canvas.plot.title == "Loss per time step"
+
+
+def test_where_the_cursor_is_can_be_read_in_a_narrow_window(qtbot):
+    cursor = Cursor()
+    transport = Transport(cursor, None)
+    qtbot.addWidget(transport)
+    cursor.resize((100_000,), 1)
+    transport.resize(200, 40)
+    transport.show()
+    cursor.move(50_000)
+    words = transport.where
+    assert words.text() == "t = 50,000 / 100,000"
+    assert words.width() >= words.fontMetrics().horizontalAdvance(words.text())
 
 
 def test_another_sequence_draws_again(scope, qtbot):
