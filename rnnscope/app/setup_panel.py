@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 WIDTH = 264
 ROW_HEIGHT = 24  # pixels of a run in the list
+STARTING = "Starting…"  # until the first iteration is done: kernels may have to be tried before it
 
 
 class SetupPanel(QWidget):
@@ -157,7 +158,7 @@ class SetupPanel(QWidget):
     def _show_progress(self) -> None:
         run, session = self.session.training, self.session
         if session.starting:
-            self.status.setText("Starting…")
+            self.status.setText(STARTING)
             return
         if session.measuring:
             words, share = session.measuring
@@ -174,7 +175,7 @@ class SetupPanel(QWidget):
         self.progress.setValue(done)
         share = f" ({run.rate / run.alone:.0%})" if run.alone else ""
         speed = "paused" if session.paused else f"{run.rate:.0f} it/s{share}"
-        self.status.setText(f"{done:,} / {session.goal:,}, {speed}")
+        self.status.setText(f"{done:,} / {session.goal:,}, {speed}" if done or session.paused else STARTING)
         self.status.setToolTip(
             f"{done:,} of {session.goal:,} iterations. Iterations a second: {run.rate:.0f} with the window; {run.alone:.0f}"
             " by the time of the iterations alone, without what is recorded and told for it"

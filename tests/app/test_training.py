@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 
 import numpy as np
@@ -13,6 +14,7 @@ from PySide6.QtWidgets import QApplication, QMessageBox, QWidget
 
 from rnnscope.app import ongoing
 from rnnscope.app.jobs import Held
+from rnnscope.core import training
 from rnnscope.core.formats import load, save
 from rnnscope.core.memory import portions
 from rnnscope.core.model import Model
@@ -72,6 +74,19 @@ def test_ten_iterations_live(window, form, qtbot, train_to_the_end):
     assert window.views["loss"].canvas.plot.panels is not None
     qtbot.waitUntil(lambda: len(next(window.views["loss"].canvas.plot.panels).marks) == 1)
     assert not window.panel.stop_button.isEnabled()
+
+
+def test_until_the_first_iteration_is_done_the_window_says_that_it_starts(window, form, qtbot, monkeypatch, idle):
+    go, choose = threading.Event(), training.choose
+    monkeypatch.setattr(training, "choose", lambda *arguments: (go.wait(20), choose(*arguments))[1])
+    form(iterations=100_000)
+    press(qtbot, window.panel.train_button)
+    qtbot.waitUntil(lambda: window.session.training is not None, timeout=20_000)
+    assert window.panel.status.text() == "Starting…"
+    go.set()
+    qtbot.waitUntil(lambda: "it/s" in window.panel.status.text(), timeout=20_000)
+    press(qtbot, window.panel.stop_button)
+    idle()
 
 
 def test_what_the_window_costs_the_training_is_measured_and_told(window, form, qtbot, monkeypatch, idle):
