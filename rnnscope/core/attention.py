@@ -50,7 +50,7 @@ def left_of_past(trace: Trace, t: int, sequence: int, of: Of = np.asarray) -> np
 
 
 def _of_past(trace: Trace, t: int, sequence: int, of: Of, *more: str) -> np.ndarray | None:
-    """Of e to the logs of what is left plus `more` signals."""
+    """`of` the exponentials of what `_logs_of_past` finds plus `more` signals."""
     if not {"log_retention", *more} <= {*trace.signals}:
         return None
     kept, *added = (trace.signals[name][:, sequence] for name in ("log_retention", *more))
@@ -75,10 +75,8 @@ def _logs_of_past(trace: Trace, t: int, sequence: int, kept: np.ndarray) -> Iter
     some, since = max(1, CACHED // kept.shape[1]), 0.0
     for moments in (back[begin : begin + some] for begin in range(0, len(back), some)):
         part = kept[moments]
-        logs = np.empty(part.shape)
-        logs[0], logs[1:] = since, part[:-1]
-        np.cumsum(logs, axis=0, out=logs)
-        since = logs[-1] + part[-1]
+        logs = since + retention_logs(part[::-1])[::-1]
+        since = logs[-1] + part[-1]  # before it is handed on, which may change it
         yield moments, logs
 
 
