@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import reduce
 
 import pyqtgraph as pg
@@ -32,10 +32,6 @@ def _reads_from_left(plot: Plot, column: int) -> bool:
     """Whether all panels of a column are planes with the y axis of their neighbour at the left."""
     pairs = [row[column - 1 : column + 1] for row in plot.rows if len(row) > column and row[column] is not None]
     return all(left is not None and panel.plane and left.plane and panel.y == left.y for left, panel in pairs)
-
-
-def _union(regions: Iterable[QRegion]) -> QRegion:
-    return reduce(QRegion.united, regions, QRegion())
 
 
 class Canvas(pg.GraphicsLayoutWidget):
@@ -88,7 +84,7 @@ class Canvas(pg.GraphicsLayoutWidget):
 
     def follow(self) -> None:
         """Show where the cursor is now; the plots below it are not painted again, and beside it nothing is."""
-        self.viewport().update(self._followed | _union(item.cursor_region() for item in self._panels))
+        self.viewport().update(self._followed | self._cursor_region())
 
     def mouseMoveEvent(self, event) -> None:
         """Tell which time step the mouse is over; pyqtgraph's own hovering leaves out moves that follow fast."""
@@ -119,12 +115,16 @@ class Canvas(pg.GraphicsLayoutWidget):
             painter = QPainter(self._picture)
             self.render(painter, QRectF(view.rect()), view.rect())
             painter.end()
+            for item in self._panels:
+                item.settle()
         painter = QPainter(view)
         for rect in event.region():
             painter.setClipRect(rect)  # one rectangle is copied in a tenth of the time that several joined ones take
             painter.drawPixmap(0, 0, self._picture)
         painter.setClipping(False)
-        self._followed = _union(item.paint_cursor(painter) for item in self._panels)
+        for item in self._panels:
+            item.paint_cursor(painter)
+        self._followed = self._cursor_region()
         if self.plot and not self._panels:
             self._paint_empty(painter)
         painter.end()
@@ -135,6 +135,9 @@ class Canvas(pg.GraphicsLayoutWidget):
         for line, (text, colour) in enumerate(((self.plot.title, self.theme.text), (self._empty, self.theme.faint))):
             painter.setPen(QColor(colour))
             painter.drawText(AXIS_WIDTH, TEXT_PIXELS + 2 + 20 * line, text)
+
+    def _cursor_region(self) -> QRegion:
+        return reduce(QRegion.united, (item.cursor_region() for item in self._panels), QRegion())
 
     def _repaint(self) -> None:
         self._picture = None

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import pyqtgraph as pg
 from PySide6.QtCore import QLineF, QRectF, Qt
-from PySide6.QtGui import QColor, QPainter, QPen, QRegion
+from PySide6.QtGui import QColor, QPainter, QRegion
 
 from rnnscope.app.cursor import Cursor
 from rnnscope.app.level import Level
@@ -66,6 +66,7 @@ class PanelItem:
         self.empty.setVisible(bool(panel.empty))
         self.box.addItem(self.empty, ignoreBounds=True)
         self._limits: tuple | None = None
+        self.settle()
 
     @staticmethod
     def structure(panel: Panel | None) -> tuple:
@@ -101,42 +102,37 @@ class PanelItem:
             self.bottom.show_ticks(_ticks(panel.x))
         self.side.update_from(panel)
 
-    def paint_cursor(self, painter: QPainter) -> QRegion:
-        """Draw what follows the cursor, in scene coordinates: a line with its values, a faint one for the mouse.
+    def settle(self) -> None:
+        """The panel was painted as it stands now: the cursor goes there until it is painted again."""
+        self._area, self._seen = self.box.sceneBoundingRect(), self.box.viewRange()[0]
+        self._values_rect = self.head.values_rect()
 
-        Returns where.
-        """
-        self.head.paint_values(painter, self.values())
+    def paint_cursor(self, painter: QPainter) -> None:
+        """Draw what follows the cursor, in scene coordinates: the values, a line, a faint one for the mouse."""
+        self.head.paint_values(painter, self._values_rect, self.values())
         self._paint_clouds(painter)
-        lines = list(self._lines())
-        for line, colour in lines:
-            painter.setPen(QPen(QColor(colour), 1))
-            painter.drawLine(line)
-        return self._around(lines)
+        for x, colour in self._lines():
+            painter.setPen(QColor(colour))
+            painter.drawLine(QLineF(x, self._area.top(), x, self._area.bottom()))
 
     def cursor_region(self) -> QRegion:
-        """Where `paint_cursor` would draw now."""
-        return self._around(self._lines())
-
-    def _around(self, lines: Iterable[tuple[QLineF, str]]) -> QRegion:
-        """The values in the head, and these lines."""
-        region = QRegion(self.head.values_rect().adjusted(-1, 0, 2, 0).toAlignedRect())
-        for line, _ in lines:
-            region += QRectF(line.p1(), line.p2()).adjusted(-1, -1, 2, 1).toAlignedRect()
+        """Where `paint_cursor` draws now, in whole pixels."""
+        region = QRegion(self._values_rect.adjusted(-1, 0, 2, 0).toAlignedRect())
+        for x, _ in self._lines():
+            region += QRectF(x - 1, self._area.top() - 1, 3, self._area.height() + 2).toAlignedRect()
         return region
 
-    def _lines(self) -> Iterator[tuple[QLineF, str]]:
-        """Verticals at the time steps of the mouse and of the cursor that are in sight, and their colours."""
+    def _lines(self) -> Iterator[tuple[float, str]]:
+        """Where the time steps of the mouse and of the cursor are that are in sight, and the colours of their lines."""
         if not (self.box.of_time and self.panel.marks):
             return
-        area, (low, high) = self.box.sceneBoundingRect(), self.box.viewRange()[0]
+        area, (low, high) = self._area, self._seen
         for time_step, colour in (
             (self.cursor.under_mouse, self.theme.faint),
             (self.cursor.position.time_step, self.theme.text),
         ):
             if time_step and low <= time_step <= high:
-                x = area.left() + area.width() * (time_step - low) / (high - low)
-                yield QLineF(x, area.top(), x, area.bottom()), colour
+                yield area.left() + area.width() * (time_step - low) / (high - low), colour
 
     def values(self) -> list[tuple[str, str, str]]:
         """Name, value and colour of everything in the panel: under the cursor, or of the chosen dot; else names alone."""
@@ -164,7 +160,7 @@ class PanelItem:
         clouds = [mark for mark in self.panel.marks if isinstance(mark, Points) and mark.values is None]
         if len(clouds) < 2:
             return
-        area = self.box.sceneBoundingRect()
+        area = self._area
         painter.setFont(font_of(TICK_PIXELS))
         for line, mark in enumerate(clouds):
             painter.setPen(QColor(self.theme.colour(mark.style.colour)))

@@ -66,11 +66,11 @@ class Head(pg.GraphicsWidget):
         """Where there is room for the values, in scene coordinates."""
         return self.sceneBoundingRect().adjusted(self.indent + self._taken, 0, -8, 0)
 
-    def paint_values(self, painter: QPainter, values: list[tuple[str, str, str]]) -> None:
-        """Write (name, value, colour) from the right, in scene coordinates; what finds no room is left out."""
+    @staticmethod
+    def paint_values(painter: QPainter, rect: QRectF, values: list[tuple[str, str, str]]) -> None:
+        """Write (name, value, colour) from the right into `rect`; what finds no room is left out."""
         if not values:
             return
-        rect = self.values_rect()
         painter.setFont(font_of(TEXT_PIXELS))
         metrics, room = painter.fontMetrics(), rect.width()
         words = [" ".join(filter(None, (name, value))) for name, value, _ in values]

@@ -159,9 +159,7 @@ class Curves:
         edges = np.ceil((np.linspace(low, high, count + 1) - middle) / size)
         edges = edges.clip(0, self.levels[level][0].shape[1]).astype(int)
         operations = (np.minimum, np.inf), (np.maximum, -np.inf), (np.logical_or, True)
-        least, most, broken = (
-            _cut(values, edges, *how) for values, how in zip(self.levels[level], operations, strict=True)
-        )
+        least, most, broken = (_cut(values, edges, *how) for values, how in zip(self.levels[level], operations, strict=True))
         joined = ~(broken[:, 1:] | broken[:, :-1])
         with np.errstate(invalid="ignore"):  # of nothing and nothing
             rise = np.where(joined, (most[:, :-1] + least[:, 1:]) / 2, np.nan)
@@ -314,11 +312,12 @@ def _extremes(low: np.ndarray, high: np.ndarray, broken: np.ndarray) -> Iterator
 
 
 def _cut(values: np.ndarray, edges: np.ndarray, operation: np.ufunc, nothing: float) -> np.ndarray:
-    """(K, columns): what `operation` makes of the values from each edge to the next; `nothing` of none."""
-    found = np.full((len(values), len(edges) - 1), nothing, values.dtype)
-    filled = edges[1:] > edges[:-1]
-    if filled.any():
-        found[:, filled] = operation.reduceat(values[:, : edges[-1]], edges[:-1][filled], axis=1)
+    """(K, columns): what `operation` makes of the few values from each edge to the next; `nothing` of none."""
+    first, last = edges[:-1], edges[1:] - 1
+    found = values.take(first, axis=1, mode="clip")
+    for offset in range(1, int((last - first).max()) + 1):
+        operation(found, values.take(np.minimum(first + offset, last), axis=1, mode="clip"), out=found)
+    found[:, last < first] = nothing
     return found
 
 

@@ -181,6 +181,16 @@ def test_dense_curves_ink_what_the_plain_ones_ink(show):
         assert columns.any(0).all(), "without a hole"
 
 
+@pytest.mark.parametrize("gap", [np.nan, np.inf])
+def test_dense_curves_leave_a_gap_where_nothing_is_finite(show, gap):
+    y = np.random.default_rng(2).uniform(-0.9, 0.9, LONG)
+    y[LONG // 4 : LONG // 2] = gap
+    inked = (pixels(show(over_time(LONG, curve(y)), LONG)) == rgb(DARK.text)).any(0)
+    at = (np.arange(len(inked)) + 0.5) / len(inked)
+    np.testing.assert_array_equal(inked[(at < 0.245) | (at > 0.505)], True)
+    np.testing.assert_array_equal(inked[(at > 0.255) & (at < 0.495)], False)
+
+
 @pytest.mark.parametrize("peak", [1, -1])
 def test_a_single_peak_is_seen_at_every_zoom(show, cursor, peak):
     values = np.random.default_rng(3).uniform(-0.2, 0.2, (4, LONG)).astype(np.float32)
