@@ -159,7 +159,9 @@ class Curves:
         edges = np.ceil((np.linspace(low, high, count + 1) - middle) / size)
         edges = edges.clip(0, self.levels[level][0].shape[1]).astype(int)
         operations = (np.minimum, np.inf), (np.maximum, -np.inf), (np.logical_or, True)
-        least, most, broken = (_cut(values, edges, *how) for values, how in zip(self.levels[level], operations, strict=True))
+        least, most, broken = (
+            _cut(values, edges, *how) for values, how in zip(self.levels[level], operations, strict=True)
+        )
         joined = ~(broken[:, 1:] | broken[:, :-1])
         with np.errstate(invalid="ignore"):  # of nothing and nothing
             rise = np.where(joined, (most[:, :-1] + least[:, 1:]) / 2, np.nan)
