@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import sys
 from collections.abc import Sequence
@@ -50,10 +51,12 @@ def make_application():
     from rnnscope.core.resources import folder
 
     qInstallMessageHandler(_on_qt_message)
-    app = QApplication.instance() or QApplication(sys.argv[:1])
+    if app := QApplication.instance():
+        app.setStyle("Fusion")
+    else:
+        app = QApplication([*sys.argv[:1], "-style", "Fusion"])  # setStyle hands back a QStyle, which takes 10 ms to make
     app.setOrganizationName("rnnscope")
     app.setApplicationName("rnnscope")
-    app.setStyle("Fusion")
     app.setFont(interface_font())
     QGuiApplication.setDesktopFileName("rnnscope")
     app.setWindowIcon(QIcon(str(folder("assets") / "icon.svg")))
@@ -72,8 +75,9 @@ def bare_window():
     from rnnscope.app.main_window import MainWindow
 
     window = MainWindow()
-    window.setProperty("switch interval", sys.getswitchinterval())
+    window.setProperty("interpreter", (sys.getswitchinterval(), gc.isenabled()))
     sys.setswitchinterval(SWITCH_INTERVAL)
+    gc.disable()
     return window
 
 
@@ -121,7 +125,6 @@ def close(window) -> None:
     """End the threads and delete the window before Python lets go of it: a live plot at exit can crash."""
     from PySide6.QtCore import QCoreApplication, QEvent
 
-    from rnnscope.app.garbage import Collector
     from rnnscope.app.hooks import Hooks
     from rnnscope.app.imports import Imports
 
@@ -130,8 +133,11 @@ def close(window) -> None:
     if window.session:
         window.session.finish()
         window.session.findChild(Hooks).restore()
-        window.session.findChild(Collector).restore()
-    sys.setswitchinterval(window.property("switch interval"))
+    interval, collects = window.property("interpreter")
+    sys.setswitchinterval(interval)
+    gc.unfreeze()
+    if collects:
+        gc.enable()
     window.deleteLater()
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
 

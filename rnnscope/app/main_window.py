@@ -6,7 +6,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QByteArray, QSettings, QSize, Qt, QUrl, Signal
+from PySide6 import QtCore  # QtCore.Qt has all of Qt's enums: they are made once the window is painted, in 20 ms
+from PySide6.QtCore import QByteArray, QSettings, QSize, QUrl, Signal
 from PySide6.QtGui import QAction, QDesktopServices, QKeySequence
 from PySide6.QtWidgets import (
     QDockWidget,
@@ -20,7 +21,6 @@ from PySide6.QtWidgets import (
 )
 
 from rnnscope.app import theme as themes
-from rnnscope.app.scrolled import scrolled
 
 if TYPE_CHECKING:
     from rnnscope.app.draw_queue import DrawQueue
@@ -69,14 +69,14 @@ class MainWindow(QMainWindow):
         self.files.told.connect(self.messages.tell)
         self.panel = SetupPanel(session, self)
         self.transport = Transport(session.cursor, self)
-        self.scope = QMainWindow(self, Qt.WindowType.Widget)
+        self.scope = QMainWindow(self, QtCore.Qt.WindowType.Widget)
         self.scope.setDockNestingEnabled(True)
-        self.scope.setTabPosition(Qt.DockWidgetArea.RightDockWidgetArea, QTabWidget.TabPosition.North)
+        self.scope.setTabPosition(QtCore.Qt.DockWidgetArea.RightDockWidgetArea, QTabWidget.TabPosition.North)
         self._assemble()
         self.heading = QLabel(self)
         self.heading.setObjectName("faint")
         self.heading.setMinimumWidth(480)
-        self.heading.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self.heading.setAlignment(QtCore.Qt.AlignmentFlag.AlignRight | QtCore.Qt.AlignmentFlag.AlignVCenter)
         self.heading.setContentsMargins(8, 4, 16, 0)  # level with the words of the menu
         self.menuBar().setCornerWidget(self.heading)
         self._make_menus()
@@ -108,18 +108,18 @@ class MainWindow(QMainWindow):
         from rnnscope.app.lag_table import LagTable
         from rnnscope.views import HAS
 
-        session, right = self.session, Qt.DockWidgetArea.RightDockWidgetArea
+        session, right = self.session, QtCore.Qt.DockWidgetArea.RightDockWidgetArea
         self.lags = LagTable(session, self)
         self.files.views = self.views
         self.docks = {**self.views, "lags": self.lags}
         beside = {"reach": "loss", "lags": "reach"}
         for name, dock in self.docks.items():
             if name in beside:
-                self.scope.splitDockWidget(self.docks[beside[name]], dock, Qt.Orientation.Horizontal)
+                self.scope.splitDockWidget(self.docks[beside[name]], dock, QtCore.Qt.Orientation.Horizontal)
             elif name in HAS:
                 self.scope.tabifyDockWidget(self.docks["gates"], dock)
             else:
-                self.scope.addDockWidget(right, dock, Qt.Orientation.Vertical)
+                self.scope.addDockWidget(right, dock, QtCore.Qt.Orientation.Vertical)
             self._view_menu.insertAction(self._before_theme, dock.toggleViewAction())
         for name in HAS:
             self.docks[name].hide()
@@ -135,8 +135,8 @@ class MainWindow(QMainWindow):
     def _arrange(self) -> None:
         """Sizes of the docks, once they have been laid out; then as the user left them."""
         for shares, whole, along in (
-            (HEIGHTS, self.scope.height(), Qt.Orientation.Vertical),
-            (WIDTHS, self.scope.width(), Qt.Orientation.Horizontal),
+            (HEIGHTS, self.scope.height(), QtCore.Qt.Orientation.Vertical),
+            (WIDTHS, self.scope.width(), QtCore.Qt.Orientation.Horizontal),
         ):
             self.scope.resizeDocks(
                 [self.docks[name] for name in shares], [round(whole * x) for x in shares.values()], along
@@ -214,6 +214,8 @@ class MainWindow(QMainWindow):
         self.files.open([Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()])
 
     def _assemble(self) -> None:
+        from rnnscope.app.scrolled import scrolled
+
         right = QWidget(self)
         column = QVBoxLayout(right)
         column.setContentsMargins(0, 0, 0, 0)
@@ -221,7 +223,7 @@ class MainWindow(QMainWindow):
         column.addWidget(scrolled(self.scope, LEAST_HEIGHT, self), 1)
         column.addWidget(self.messages)
         column.addWidget(self.transport)
-        halves = QSplitter(Qt.Orientation.Horizontal, self)
+        halves = QSplitter(QtCore.Qt.Orientation.Horizontal, self)
         halves.setHandleWidth(8)
         halves.setChildrenCollapsible(False)
         halves.addWidget(self.panel)
