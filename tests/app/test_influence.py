@@ -212,7 +212,7 @@ def test_the_newest_wish_ends_the_work_on_earlier_ones(looked_at, qtbot, monkeyp
     qtbot.waitUntil(lambda: begun == [3])
     point_at(looked_at, qtbot, "hidden", 7)
     taken(looked_at, qtbot)
-    assert begun == [3, 7, 7]
+    assert [t for t in begun if t != 3] == [7, 7], "of the other run, too, the work on 3 may have begun"
     assert found == [7, 7]
 
 
@@ -225,7 +225,7 @@ def test_what_was_asked_for_does_not_come_when_the_mouse_has_left(looked_at, qtb
     qtbot.waitUntil(lambda: begun == [3])
     leave(looked_at, qtbot)
     qtbot.waitUntil(lambda: len(begun) > 1 and not looked_at.session.busy, timeout=10_000)
-    assert begun == [3, 9, 9]
+    assert [t for t in begun if t != 3] == [9, 9], "of the other run, too, the work on 3 may have begun"
     assert [run.influence.time_step for run in looked_at.session.shown] == [9, 9]
 
 
