@@ -86,8 +86,8 @@ class LinesItem(Cover):
         picture, rows = np.zeros((height, width), np.uint32), np.arange(height, dtype=np.int16)[:, None]
         for style, colour, first, last in zip(self._styles, self._colours, upper, lower, strict=True):
             used = slice(max(first.min(), 0), max(last.max() + 1, 0))
-            below = (rows[used] - first).view(np.uint16)  # the first; what is above it is a large number
-            bars = below < (last + 1 - first).clip(0).view(np.uint16)
+            down = (rows[used] - first).view(np.uint16)  # from the first; what is above it wraps around to large numbers
+            bars = down < (last + 1 - first).clip(0).view(np.uint16)
             if len(pattern := INKED[style.dash]) > 1:
                 bars &= np.array(pattern, bool)[np.arange(width) % len(pattern)]
             np.copyto(picture[used], np.uint32(colour.rgba()), where=bars)
