@@ -15,7 +15,8 @@ RIM = ((-1, -1), (-1, 1), (1, -1), (1, 1))  # pixels by which its rim is moved
 
 
 class Level(Cover):
-    """A dotted line at a value; its name stands at the right above it, or below it where there is no room above.
+    """A dotted line at a value; its name stands at the right below it, or above it where there is no room below: a loss that
+    has not been learned yet runs closely above its baseline.
 
     Around the name is a rim of background, so that it can be read over a curve.
     """
@@ -36,9 +37,9 @@ class Level(Cover):
         painter.drawLine(QPointF(area.left(), y), QPointF(area.right(), y))
         painter.setFont(font_of(TICK_PIXELS))
         high = QFontMetricsF(painter.font()).height()
-        above = y - high >= area.top()
-        room = QRectF(area.left(), y - high if above else y, area.width() - INDENT, high)
-        if above or room.bottom() <= area.bottom():
+        below = y + high <= area.bottom()
+        room = QRectF(area.left(), y if below else y - high, area.width() - INDENT, high)
+        if below or room.top() >= area.top():
             painter.setPen(self._background)
             for x, y in RIM:
                 self._write(painter, room.translated(x, y))
