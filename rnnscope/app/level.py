@@ -15,8 +15,8 @@ RIM = ((-1, -1), (-1, 1), (1, -1), (1, 1))  # pixels by which its rim is moved
 
 
 class Level(Cover):
-    """A dotted line at a value; its name stands at the right below it, or above it where there is no room below: a loss that
-    has not been learned yet runs closely above its baseline.
+    """A dotted line at a value; its name stands at the right below it, or above it where there is no room below: a loss
+    that has not been learned yet runs closely above its baseline.
 
     Around the name is a rim of background, so that it can be read over a curve.
     """
