@@ -22,7 +22,7 @@ def choose(model: Model, wait: bool) -> str:
     if device.type == "cuda":
         if automatic and theirs:
             return "vendor"
-        kernels = [ready(cell, dtype, device).body for cell in cells]
+        kernels = [ready(cell, dtype, device).bodies for cell in cells]
     elif device.type == "cpu":
         kernels = [prepare(cell, dtype, wait or not automatic) for cell in cells]
     else:

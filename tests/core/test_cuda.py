@@ -1,6 +1,7 @@
 """The CUDA engine's bodies against the reference: torch's on the CPU, Triton's in its interpreter, and all on a GPU."""
 
 from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import pytest
@@ -176,7 +177,7 @@ def test_the_fastest_body_that_agrees_is_found_once(dtype, interpreter, monkeypa
     cuda.cuda(cell, inputs)
     assert asked == []  # not before it is ready
     best = "persistent" if dtype == torch.float32 else "pointwise"
-    assert cuda.ready(cell, dtype, CPU) is cuda.ready(cell, dtype, CPU) == cuda.Verdict(best, "")
+    assert cuda.ready(cell, dtype, CPU) is cuda.ready(cell, dtype, CPU) == cuda.Verdict((best,), "")
     cuda.cuda(cell, inputs)
     assert asked == [best] * 3  # twice while it was tried
 
@@ -194,7 +195,7 @@ def test_a_body_that_is_wrong_or_fails_is_refused(monkeypatch):
     monkeypatch.setitem(cuda_bodies.BODIES, "persistent", wrong)
     monkeypatch.setitem(cuda_bodies.BODIES, "pointwise", failing)
     verdict = cuda.ready(cell, torch.float32, CPU)
-    assert verdict.body == ""
+    assert verdict.bodies == ()
     assert "persistent: 1.0e-02 of the largest entry" in verdict.refusals
     assert "pointwise: RuntimeError: no such device" in verdict.refusals
     assert torch.equal(cuda.cuda(cell, inputs).states["hidden"], unroll(cell, inputs).states["hidden"])
@@ -205,7 +206,7 @@ def test_what_cannot_be_emitted_runs_on_the_reference(kind, users_cells):
     cell = (CELLS | users_cells)[kind](3, 7)
     cell.initialise(torch.Generator().manual_seed(0))
     verdict = cuda.ready(cell, torch.float32, CPU)
-    assert verdict.body == ""
+    assert verdict.bodies == ()
     assert verdict.refusals
     inputs = torch.ones(5, 2, 3)
     assert torch.equal(cuda.cuda(cell, inputs).states["hidden"], unroll(cell, inputs).states["hidden"])
@@ -226,10 +227,12 @@ def test_the_kernels_compile_without_a_gpu(name, tmp_path, monkeypatch):
     compiler = pytest.importorskip("triton.compiler")
     target = pytest.importorskip("triton.backends.compiler").GPUTarget("cuda", 80, 32)
     kernels = triton_kernels._imported(triton_kernels._source(CELLS[name](3, 7), "float32"), False)
-    sizes, numbers = {"UNITS": 7, "SIZE": 16, "BLOCK": 256}, {"t", "steps", "batch", "plane", "above"}
+    sizes = {"UNITS": 7, "PARTS": 2, "DEPTH": 16, "WIDTH": 16, "BLOCK": 256}
+    numbers = ("t", "steps", "batch", "plane", "above")
     for kernel in (kernels.forward_step, kernels.backward_step, kernels.forward_loop, kernels.backward_loop):
         fixed = {name: sizes[name] for name in kernel.arg_names if name in sizes}
-        types = {name: "constexpr" if name in sizes else "i32" if name in numbers else "*fp32" for name in kernel.arg_names}
+        types = dict.fromkeys(kernel.arg_names, "*fp32") | dict.fromkeys(numbers, "i32") | {"arrived": "*i32"}
+        types = {name: "constexpr" if name in sizes else types[name] for name in kernel.arg_names}
         compiled = compiler.compile(compiler.ASTSource(kernel, types, fixed), target=target)
         assert compiled.metadata.shared < 48 * 2**10
 
@@ -250,13 +253,43 @@ def test_on_a_gpu_as_the_reference_twice(name, steps, batch, body, monkeypatch):
 @pytest.mark.parametrize("name", EMITTED)
 def test_on_a_gpu_with_as_many_units_as_a_program_holds(name):
     cell = drawn(CELLS[name], device=torch.device("cuda"), units=triton_kernels.HELD)
-    assert_same("persistent", cell, 70, 19, 1e-5, 1e-4)
+    assert_same("persistent", cell, 70, 19, 1e-4, 1e-4)
     assert_twice_the_same("persistent", cell, 70, 19)
 
 
 @GPU
-@pytest.mark.parametrize(("more", "body"), [(0, "persistent"), (1, "pointwise")])
+@pytest.mark.parametrize(("more", "bodies"), [(0, ("persistent", "pointwise")), (1, ("pointwise",))])
 @pytest.mark.parametrize("name", EMITTED)
-def test_on_a_gpu_a_body_is_found(name, more, body):
+def test_on_a_gpu_bodies_are_found(name, more, bodies):
     cell = drawn(CELLS[name], units=triton_kernels.HELD + more)
-    assert cuda.ready(cell, torch.float32, torch.device("cuda", 0)) == cuda.Verdict(body, "")
+    assert cuda.ready(cell, torch.float32, torch.device("cuda", 0)) == cuda.Verdict(bodies, "")
+
+
+@GPU
+def test_on_a_gpu_a_batch_beyond_its_processors_takes_another_body(monkeypatch):
+    cell, asked = drawn(CELLS["gru"], device=torch.device("cuda"), units=triton_kernels.HELD), []
+    cuda.ready(cell, torch.float32, torch.device("cuda", 0))
+    monkeypatch.setattr(
+        cuda, "run", lambda *arguments, **options: asked.append(arguments[0]) or unroll(*arguments[1:], **options)
+    )
+    for batch in (1, 20_000):
+        cuda.cuda(cell, torch.zeros(1, batch, 3, device="cuda"))
+    assert asked == ["persistent", "pointwise"]
+
+
+@GPU
+def test_programs_that_wait_for_each_other_share_a_gpu():
+    """Four threads, each on a stream of its own, with more programs than can run at once."""
+    device, batch = torch.device("cuda", 0), triton_kernels.ROWS
+    while triton_kernels.hold(triton_kernels.HELD, 2 * batch, device):
+        batch *= 2
+
+    def work(seed):
+        cell = drawn(CELLS["lstm"], device=device, units=triton_kernels.HELD)
+        with torch.cuda.stream(torch.cuda.Stream()):
+            inputs = torch.randn(20, batch, 3, device=device, generator=torch.Generator(device).manual_seed(seed))
+            first, *others = (cuda.run("persistent", cell, inputs).states["hidden"].detach() for _ in range(20))
+            return all(torch.equal(first, other) for other in others)
+
+    with ThreadPoolExecutor(4) as threads:
+        assert all(threads.map(work, range(4)))

@@ -1,7 +1,7 @@
 """The engine for CUDA: chunks of time steps in buffers at fixed addresses, each launched as one graph.
 
 As on the CPU, only the states are kept, and the preactivations of a chunk are made again from them on the way back. What a
-chunk does has several bodies; `ready` finds the first of them that agrees with the reference on the device at hand.
+chunk does has several bodies; `ready` finds the first of them that agree with the reference on the device at hand.
 Nothing waits for the device, but for the capture of a new graph.
 """
 
@@ -16,23 +16,25 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from rnnscope.core.cells.cell import Cell, Values
-from rnnscope.core.engines.cuda_bodies import bodies_for
+from rnnscope.core.engines.cuda_bodies import bodies_for, takes
 from rnnscope.core.engines.cuda_chunk import fits, held, spans
 from rnnscope.core.engines.emitting import Unemittable, backward_lines, forward_lines
 from rnnscope.core.engines.reference import NORMS, Unrolled, attached, unroll
 
 TOLERANCES = {torch.float32: 1e-4, torch.float64: 1e-9}  # of the largest entry, for a body to be trusted
 CHECKED = 70, 3  # time steps and sequences that a body is tried on
+MANY = 2**31  # sequences: a body that takes so many takes any batch
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """Which of the bodies runs a cell, "" if none does, and why those before it do not."""
+    """Which of the bodies run a cell, the fastest first, and why those before them do not."""
 
-    body: str
+    bodies: tuple[str, ...]
     refusals: str
 
 
+NOBODY = Verdict((), "")
 _verdicts: dict[tuple, Verdict] = {}
 
 
@@ -47,19 +49,20 @@ def cuda(
     **others,
 ) -> Unrolled:
     """As `unroll`, which it calls where it cannot do without: no body that is `ready`, a glimpse, a signal kept."""
-    verdict = _verdicts.get(_identity(cell, inputs.dtype, inputs.device))
-    able = verdict and verdict.body and not others.get("glimpse") and {cell.output, *keep} <= set(cell.states)
-    if not able or not fits(cell, inputs.shape[1]) or (taps and NORMS not in taps):
+    verdict, batch = _verdicts.get(_identity(cell, inputs.dtype, inputs.device), NOBODY), inputs.shape[1]
+    body = next((name for name in verdict.bodies if takes(name, cell, batch, inputs.device)), "")
+    able = body and fits(cell, batch) and not others.get("glimpse") and {cell.output, *keep} <= set(cell.states)
+    if not able or (taps and NORMS not in taps):
         return unroll(cell, inputs, record=record, keep=keep, taps=taps, start=start, **others)
     done: Values = {}
     zeros = attached(cell, taps, inputs.new_zeros(()).expand(*inputs.shape[:2], cell.units), done)
-    ran = run(verdict.body, cell, inputs, record=record, keep=keep, taps=zeros, start=start)
+    ran = run(body, cell, inputs, record=record, keep=keep, taps=zeros, start=start)
     done |= {name: values.detach() for name, values in ran.states.items()}
     return ran
 
 
 def ready(cell: Cell, dtype: torch.dtype, device: torch.device) -> Verdict:
-    """Find a body for such cells on a device; this takes seconds, once. From then on `cuda` runs them with it."""
+    """Find bodies for such cells on a device; this takes seconds, once. From then on `cuda` runs them with these."""
     device = torch.empty(0, device=device).device  # with its number
     identity = _identity(cell, dtype, device)
     if identity not in _verdicts:
@@ -163,22 +166,25 @@ def _judge(cell: Cell, dtype: torch.dtype, device: torch.device) -> Verdict:
     kind = type(cell)
     plain = cell.pointwise and not cell.lower and kind.at is Cell.at and kind.input_side is Cell.input_side
     if not plain or dtype not in TOLERANCES:
-        return Verdict("", f"no body for a {cell.name} in {dtype}")
+        return Verdict((), f"no body for a {cell.name} in {dtype}")
     try:
         forward_lines(cell), backward_lines(cell)
     except Unemittable as error:
-        return Verdict("", f"no body for a {cell.name}: {error}")
-    refusals = []
+        return Verdict((), f"no body for a {cell.name}: {error}")
+    trusted, refusals = [], []
     for body in bodies_for(cell, dtype, device):
         try:
             apart = _apart(body, cell, dtype, device)
         except Exception as error:  # whatever a compiler or driver says: the reference still runs
             refusals.append(f"{body}: {type(error).__name__}: {error}")
             continue
-        if apart <= TOLERANCES[dtype]:
-            return Verdict(body, "; ".join(refusals))
-        refusals.append(f"{body}: {apart:.1e} of the largest entry from the reference")
-    return Verdict("", "; ".join(refusals))
+        if apart > TOLERANCES[dtype]:
+            refusals.append(f"{body}: {apart:.1e} of the largest entry from the reference")
+            continue
+        trusted.append(body)
+        if takes(body, cell, MANY, device):
+            break
+    return Verdict(tuple(trusted), "; ".join(refusals))
 
 
 def _apart(body: str, cell: Cell, dtype: torch.dtype, device: torch.device) -> float:

@@ -82,6 +82,11 @@ def bodies_for(cell: Cell, dtype: torch.dtype, device: torch.device) -> list[str
     return [name for name in BODIES if few or name != "persistent"]
 
 
+def takes(body: str, cell: Cell, batch: int, device: torch.device) -> bool:
+    """Whether a body runs so many sequences there."""
+    return body != "persistent" or triton_kernels.hold(cell.units, batch, device)
+
+
 def _between_products(cell: Cell, forward: Callable[..., None], backward: Callable[..., None]) -> Body:
     """A body of one time step t at a time: forward(z, states, t) and backward(z, states, adjoints, carried, t)."""
     of_h = slice(cell.first_h, cell.columns)

@@ -6,7 +6,7 @@ import hashlib
 import importlib.util
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import cache
 from types import ModuleType
 
@@ -21,8 +21,8 @@ from rnnscope.core.files import write_whole
 aten = torch.ops.aten
 
 BLOCK = 256  # units of all sequences that one program of a time step takes
-ROWS = 16  # sequences that one program of many time steps takes: the fewest that a product can have
-HELD = 64  # units of which it can keep all recurrent weights at hand
+ROWS = WIDTH = 16  # sequences, and their units, that one program of many time steps takes: the fewest of a product
+HELD = 256  # units of a cell for which it can keep the recurrent weights of its own at hand
 
 WORDS = OPERATIONS | {
     aten.abs.default: "tl.abs({0})",
@@ -62,6 +62,23 @@ def log1p(x):
     u = F(1) + x
     d = u - F(1)
     return tl.where(d == F(0), x, tl.log(u) * tl.where(d == x, F(1), x / d))
+
+
+@triton.jit
+def plus(x, y):
+    return x + y
+
+
+@triton.jit
+def arrive(arrived):
+    tl.debug_barrier()
+    tl.atomic_add(arrived, 1, sem="release")
+
+
+@triton.jit
+def wait(arrived, goal):
+    while tl.atomic_add(arrived, 0, sem="acquire") < goal:
+        pass
 '''  # tanh after Cephes (Moshier 1989), log1p after Kahan: both from what Triton has on every device and in its interpreter
 
 ONE = """
@@ -78,13 +95,17 @@ def {direction}_step({arguments}, t, batch, plane, UNITS: tl.constexpr, BLOCK: t
 MANY = """
 
 @triton.jit(do_not_specialize=["steps"])
-def {direction}_loop({arguments}, weight, steps, batch, plane, UNITS: tl.constexpr, SIZE: tl.constexpr):
+def {direction}_loop(
+    {arguments}, weight, arrived, steps, batch, plane,
+    UNITS: tl.constexpr, PARTS: tl.constexpr, DEPTH: tl.constexpr, WIDTH: tl.constexpr,
+):
     b = tl.program_id(0) * {rows} + tl.arange(0, {rows})[:, None]
-    j, k = tl.arange(0, SIZE)[:, None], tl.arange(0, SIZE)[None, :]
-    inside, square = (b < batch) & (k < UNITS), (j < UNITS) & (k < UNITS)
+    arrived, peers = arrived + tl.program_id(0), tl.num_programs(1)
+    k = tl.program_id(1) * WIDTH + tl.arange(0, WIDTH)[None, :]
+    part, depth = tl.arange(0, PARTS)[:, None, None] * DEPTH, tl.arange(0, DEPTH)
+    i, j = part + depth[None, :, None], part + depth[None, None, :]
+    inside, whole, square = (b < batch) & (k < UNITS), (b < batch) & (j < UNITS), (i < UNITS) & (k < UNITS)
     weight += {element}
-    z += b * {gates} * UNITS + k
-    states += b * UNITS + k
 """
 
 
@@ -112,23 +133,35 @@ def pointwise(cell: Cell, dtype: torch.dtype) -> tuple[Callable, Callable]:
 def persistent(cell: Cell, dtype: torch.dtype) -> tuple[Callable, Callable]:
     """All time steps of the buffers in one launch: advance(z, weight_h, states), retreat(z, weight_h, states, ...).
 
-    For at most HELD units.
+    For at most HELD units, and as many sequences as the device can `hold`: the programs that share sequences wait for each
+    other after every time step.
     """
     kernels = _imported(_source(cell, TYPES[dtype]), interpreted())
 
     def launch(kernel, z: Tensor, weight_h: Tensor, states: Tensor, *others) -> None:
         batch, units = states.shape[2:]
         size = max(16, 1 << (units - 1).bit_length())
-        sizes = {"UNITS": units, "SIZE": size, "num_warps": 4 if size < HELD else 8}
-        kernel[(-(-batch // ROWS),)](z, states, *others, weight_h, len(z), batch, states.stride(0), **sizes)
+        warps = max(4, size // 32)
+        parts = min(warps, size // 16)
+        sizes = {"UNITS": units, "PARTS": parts, "DEPTH": size // parts, "WIDTH": WIDTH if z.is_cuda else size}
+        grid = -(-batch // ROWS), -(-units // sizes["WIDTH"])
+        numbers = z.new_zeros(grid[0], dtype=torch.int32), len(z), batch, states.stride(0)
+        kernel[grid](z, states, *others, weight_h, *numbers, **sizes, num_warps=warps, launch_cooperative_grid=True)
 
     def advance(z: Tensor, weight_h: Tensor, states: Tensor) -> None:
         launch(kernels.forward_loop, z, weight_h, states)
 
     def retreat(z: Tensor, weight_h: Tensor, states: Tensor, adjoints: Tensor, carried: Tensor) -> None:
         launch(kernels.backward_loop, z, weight_h, states, adjoints, carried, adjoints.stride(0))
+        carried[0].addmm_(z[0][:, cell.first_h : cell.columns], weight_h)
 
     return advance, retreat
+
+
+def hold(units: int, batch: int, device: torch.device) -> bool:
+    """Whether all programs of a launch of many time steps run at once, one on each of the device's processors."""
+    programs = -(-batch // ROWS) * -(-units // WIDTH)
+    return device.type != "cuda" or programs <= torch.cuda.get_device_properties(device).multi_processor_count
 
 
 def interpreted() -> bool:
@@ -143,8 +176,8 @@ def _source(cell: Cell, dtype: str) -> str:
     for head, lines in (
         (_one("forward", "z, states", cell), _forward_step(forward)),
         (_one("backward", "z, states, adjoints, carried, above", cell), _backward_step(cell, backward)),
-        (_many("forward", "z, states", cell, "k * UNITS + j"), _forward_loop(cell, forward)),
-        (_many("backward", "z, states, adjoints, carried, above", cell, "j * UNITS + k"), _backward_loop(cell, backward)),
+        (_many("forward", "z, states", cell, "k * UNITS + i"), _forward_loop(cell, forward)),
+        (_many("backward", "z, states, adjoints, carried, above", cell, "i * UNITS + k"), _backward_loop(cell, backward)),
     ):
         text += head + "\n".join(_within(lines)) + "\n"
     numbers = re.sub(r"\bF\(([^()]*)\)", rf"tl.full((), \1, tl.{dtype})", text)
@@ -182,39 +215,50 @@ def _backward_step(cell: Cell, emitted: Emitted) -> list[str]:
 
 def _forward_loop(cell: Cell, emitted: Emitted) -> list[str]:
     gates, count = len(cell.gates), len(cell.states)
-    begin = [f"s{n} = tl.load(states + {n} * plane, inside, 0.0)" for n in range(count)]
+    begin = ["before = states + b * UNITS + j", "states += b * UNITS + k", f"z += b * {gates} * UNITS + k"]
+    begin += [f"s{n} = tl.load(states + {n} * plane, inside, 0.0)" for n in range(count)]
     body = [f"z{n} = tl.load(z + {n} * UNITS, inside, 0.0)" for n in range(gates)]
-    body += _products((f"z{n}", "s0") for n in _fed_by_h(cell))
+    body += ["wait(arrived, step * peers)", f"h = {_of_others('before', 'whole')}"]
+    body += [f"z{n} += tl.reduce({_product('h', row)}, 0, plus)" for row, n in enumerate(_fed_by_h(cell))]
     names = ", ".join(f"s{n}" for n in range(count))
     values = ", ".join(f"tl.where(inside, {new}, 0.0)" for new in emitted.results)
-    body += [*emitted.lines, f"{names} = {values}", *_moved("+=", gates, "z"), *_moved("+=", 1, "states")]
+    body += [*emitted.lines, f"{names} = {values}", *_moved("+=", gates, "z"), *_moved("+=", 1, "states", "before")]
     body += [f"tl.store(states + {n} * plane, s{n}, inside)" for n in range(count)]
-    return [*begin, "for _ in tl.range(0, steps, num_stages=1):", *_within(body)]
+    return [*begin, "for step in tl.range(0, steps, num_stages=1):", *_within([*body, "arrive(arrived)"])]
 
 
 def _backward_loop(cell: Cell, emitted: Emitted) -> list[str]:
+    """The product of a time step's adjoints is what the one before it, in time, begins with."""
     gates = len(cell.gates)
-    begin = ["last = (steps - 1).to(tl.int64) * batch * UNITS", f"z += last * {gates}"]
-    begin += ["states += last", "adjoints += last + b * UNITS + k", "carried += b * UNITS + k"]
-    body = [f"z{n} = tl.load(z + {n} * UNITS, inside, 0.0)" for n in range(gates)]
-    after, end = [], []
+    begin = ["last = (steps - 1).to(tl.int64) * batch * UNITS", f"z += last * {gates} + b * {gates} * UNITS"]
+    begin += [f"after, z = z + batch * {gates} * UNITS + j, z + k"]
+    begin += [f"{name} += last + b * UNITS + k" for name in ("states", "adjoints")] + ["carried += b * UNITS + k"]
+    body, after, end = [f"z{n} = tl.load(z + {n} * UNITS, inside, 0.0)" for n in range(gates)], [], []
     for n, result in enumerate(emitted.results[gates:]):
         begin.append(f"c{n} = tl.load(carried + {n} * batch * UNITS, inside, 0.0)")
         body.append(f"s{n} = tl.load(states + {n} * plane, inside, 0.0)")
         body.append(f"a{n} = tl.load(adjoints + {n} * above, inside, 0.0) + c{n}")
-        after += [f"tl.store(adjoints + {n} * above, a{n}, inside)", f"c{n} = tl.where(inside, {result}, 0.0)"]
+        after.append(f"c{n} = tl.where(inside, {result}, 0.0)")
         end.append(f"tl.store(carried + {n} * batch * UNITS, c{n}, inside)")
-    for n, result in enumerate(emitted.results[:gates]):
-        after += [f"z{n} = tl.where(inside, {result}, 0.0)", f"tl.store(z + {n} * UNITS, z{n}, inside)"]
-    after += _products(("c0", f"z{n}") for n in _fed_by_h(cell))
-    after += [*_moved("-=", gates, "z"), *_moved("-=", 1, "states", "adjoints")]
-    return [*begin, "for _ in tl.range(0, steps, num_stages=1):", *_within(body + emitted.lines + after), *end]
+    body.append("wait(arrived, step * peers)")
+    body.append(f"sums = tl.full((PARTS, {ROWS}, WIDTH), 0.0, tl.float32)")
+    for row, n in enumerate(_fed_by_h(cell)):
+        body += [f"d = {_of_others(f'after + {n} * UNITS', 'whole & (step > 0)')}", f"sums += {_product('d', row)}"]
+    body += ["a0 += tl.reduce(sums, 0, plus)", *emitted.lines]
+    body += [f"tl.store(z + {n} * UNITS, {result}, inside)" for n, result in enumerate(emitted.results[:gates])]
+    body += ["arrive(arrived)", *(f"tl.store(adjoints + {n} * above, a{n}, inside)" for n, _ in enumerate(cell.states))]
+    body += [*after, *_moved("-=", gates, "z", "after"), *_moved("-=", 1, "states", "adjoints")]
+    return [*begin, "for step in tl.range(0, steps, num_stages=1):", *_within(body), *end]
 
 
-def _products(pairs: Iterable[tuple[str, str]]) -> list[str]:
-    """Add to each (sum, factor) the product with a gate's weights; three in TF32 are as exact as one in float32."""
-    rows = enumerate(pairs)
-    return [f'{total} = tl.dot({factor}, w{row}, {total}, input_precision="tf32x3")' for row, (total, factor) in rows]
+def _of_others(place: str, inside: str) -> str:
+    """What other programs stored since this one began: not from the cache of its own processor."""
+    return f'tl.load({place}, {inside}, 0.0, cache_modifier=".cg")'
+
+
+def _product(factor: str, row: int) -> str:
+    """With a gate's weights, in PARTS to be added; three in TF32 are as exact as one in float32."""
+    return f'tl.dot({factor}, w{row}, input_precision="tf32x3")'
 
 
 def _moved(sign: str, planes: int, *pointers: str) -> list[str]:
