@@ -151,7 +151,7 @@ def test_a_part_that_fails_keeps_no_other_waiting(parted):
     prepare(cell, torch.float32, wait=True)
 
     def failing(chunks, *arguments):
-        if chunks.rows[0] == 1:
+        if chunks.mine.start == 1:
             raise MemoryError("no room for part 1")
         advance(chunks, *arguments)
 

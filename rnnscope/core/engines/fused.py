@@ -106,6 +106,10 @@ class _Plan:
         """Of something with a row for every unit of every gate: (gates, parts, H / parts, ...)."""
         return rows.unflatten(0, (len(rows) // self.cell.units, self.parts, self.cell.units // self.parts))
 
+    def of_part(self, rows: Tensor, part: int) -> Tensor:
+        """Those of a part, contiguous."""
+        return (rows if self.parts == 1 else self.by_part(rows)[:, part].flatten(0, 1)).contiguous()
+
     def packed(self, weight_h: Tensor) -> list[tuple[np.ndarray, np.ndarray]]:
         """For each part: what multiplies h, and what multiplies the adjoints of what h feeds, of all parts as these lie."""
         rows = self.by_part(weight_h.detach()).transpose(0, 1).flatten(1, 2)  # (parts, gates H / parts, H)
@@ -144,7 +148,8 @@ class _Loop(torch.autograd.Function):
         found = [blank(inputs, steps, *lanes) for _ in plan.wanted if plan.checkpoint]
         signals = [blank(inputs, steps, *lanes) for _ in plan.kernel.SIGNALS if plan.record]
         ctx.plan, ctx.shares, ctx.rest = plan, shares, len(rest)
-        ctx.between = _each(lambda chunks: chunks.forward(states, found, signals), shares, plan)
+        arrays = _arrays(states), _arrays(found), _arrays(signals)
+        ctx.between = _each(lambda chunks: chunks.forward(*arrays), shares, plan)
         ctx.save_for_backward(inputs, *weights, *rest, *(() if plan.checkpoint else states))
         ctx.set_materialize_grads(False)
         if not plan.checkpoint:
@@ -171,11 +176,14 @@ class _Loop(torch.autograd.Function):
         back = inputs.new_zeros(lanes[0], _width(shares[0].again))
         sums = inputs.new_zeros(lanes[0], len(vectors), lanes[1])
         norms = inputs.new_empty(steps, lanes[0], 1 + len(states), dtype=torch.float64) if ctx.needs_input_grad[1] else None
-        loose = adjoints, carried, back, sums, norms
+        given = [(a.numpy(), of_states[n].numpy()) for n, a in zip(cell.states, adjoints, strict=True) if n in of_states]
+        lists = tuple(map(_arrays, (to_lower, states, adjoints, carried)))
+        arrays = *lists, back.numpy(), sums.numpy(), None if norms is None else norms.numpy()
+        to_inputs = None if to_x is None else to_x.numpy()
 
-        def work(share: tuple) -> tuple[Tensor, ...]:
+        def work(share: tuple) -> list[Tensor]:
             chunks, between = share
-            return chunks.backward(of_states, states, between, to_x, to_lower, *loose)
+            return chunks.backward(given, between, to_inputs, *arrays)
 
         found = _each(work, list(zip(shares, ctx.between, strict=True)), plan)
         to_weights = [sum(more, first) for first, *more in zip(*found, strict=True)]
@@ -191,117 +199,119 @@ class _Chunks:
     """The way of some sequences, first..last, there and back, by chunks of time steps: what one thread does.
 
     The preactivations of a chunk, (C, last - first, gates fed * H), are its own; other arrays are those of all sequences.
-    Where the units of a single sequence are parted, it is the way of a part, and `weight_x`, `weight_h` and `bias` are its
-    rows.
+    Where the units of a single sequence are parted, it is the way of a part, and the weights and biases are its rows. Views are numpy's: each of torch's lets go of Python's lock, for which the threads would queue.
     """
 
     def __init__(self, plan, inputs, weight_x, weight_h, bias, vectors, rest, packed, scratch, first, last, keep: bool):
         cell, steps, parts = plan.cell, len(inputs), plan.parts
-        self.plan, self.inputs, self.rows, self.scratch = plan, inputs, (first, last), scratch
-        self.seen = slice(None) if parts > 1 else slice(first, last)  # whose inputs and hidden states it reads
+        self.plan, self.inputs, self.mine, self.scratch = plan, inputs.detach().numpy(), slice(first, last), scratch
+        self.seen = slice(None) if parts > 1 else self.mine  # whose inputs and hidden states it reads
         self.columns, self.last_x, self.first_h = (n // parts for n in (cell.columns, cell.last_x, cell.first_h))
         length = max(1, CHUNK // max(1, (last - first) * self.columns))
         self.steps = min(steps, max(length, math.isqrt(steps)) if plan.checkpoint else length)
         part, units = first if parts > 1 else 0, cell.units // parts
-        self.weight_x, self.weight_h, self.bias = (
-            plan.by_part(x.detach())[:, part].flatten(0, 1).contiguous() for x in (weight_x, weight_h, bias)
-        )
+        self.weight_x, self.weight_h, bias = (plan.of_part(x.detach(), part) for x in (weight_x, weight_h, bias))
+        self.bias_x, self.bias_h = bias[: self.last_x], bias[self.last_x :].numpy()
         self.there, self.again = packed[part]
         constants = vectors.detach().narrow(1, part * units, units).contiguous().numpy()
         self.given = constants, _arrays([x.contiguous() for x in rest[len(cell.states) :]])
         keep = keep and not plan.checkpoint and steps * inputs.shape[1] * cell.columns <= KEPT
+        self.like = inputs.detach()
         self.kept = self.gates(steps) if keep else None
         self.lanes = inputs.shape[1] * parts, units
         self.whose = first, first, last, plan.arrived
 
-    def gates(self, steps: int) -> Tensor:
+    def gates(self, steps: int) -> np.ndarray:
         """Room for the preactivations of so many time steps."""
-        return blank(self.inputs, steps, self.rows[1] - self.rows[0], self.columns)
+        return blank(self.like, steps, self.mine.stop - self.mine.start, self.columns).numpy()
 
     def room(self, steps: int, more: int = 0) -> list[Tensor]:
         """Room for every state at so many time steps: (steps + more, B parts, H / parts) each."""
-        return [blank(self.inputs, steps + more, *self.lanes) for _ in self.plan.cell.states]
+        return [blank(self.like, steps + more, *self.lanes) for _ in self.plan.cell.states]
 
-    def forward(self, states: Sequence[Tensor], found: Sequence[Tensor], signals: Sequence[Tensor]) -> list[Tensor]:
+    def forward(self, states: Sequence[np.ndarray], found: Sequence[np.ndarray], signals: Sequence[np.ndarray]) -> list:
         """Fill the states and signals; checkpointed, fill `found` instead and return the states before each chunk."""
-        checkpoint, names, between = self.plan.checkpoint, self.plan.cell.states, []
+        checkpoint, names, between, mine = self.plan.checkpoint, self.plan.cell.states, [], self.mine
         room = self.gates(self.steps) if self.kept is None else None
         for begin, end in self.spans():
             if checkpoint:
-                between.append(torch.stack([self.of(state[0]) for state in states]))
+                between.append([state[0, mine].copy() for state in states])
             self.advance(begin, end, self.kept[begin:end] if room is None else room[: end - begin], states, signals)
             if checkpoint:
                 for name, whole in zip(self.plan.wanted, found, strict=True):
-                    self.of(whole[begin:end], 1).copy_(self.of(states[names.index(name)][1 : end - begin + 1], 1))
+                    whole[begin:end, mine] = states[names.index(name)][1 : end - begin + 1, mine]
                 for state in states:
-                    self.of(state[0]).copy_(self.of(state[end - begin]))
+                    state[0, mine] = state[end - begin, mine]
         return between
 
-    def backward(self, given, states, between, to_x, to_lower, adjoints, carried, back, sums, norms):
+    def backward(self, given, between, to_x, to_lower, states, adjoints, carried, back, sums, norms) -> list[Tensor]:
         """Gradients of the weights by x and h and of the bias; those of the rest are filled in."""
-        cell, kernel = self.plan.cell, self.plan.kernel
-        by_input = self.weight_x.new_zeros(self.inputs.shape[2], self.last_x)  # few rows: BLAS is fast that way round only
-        to_weight_h, to_bias = torch.zeros_like(self.weight_h), torch.zeros_like(self.bias)
-        run, gauge = (kernel.backward, _NONE) if norms is None else (kernel.gauged, norms.numpy())
-        fixed = self.scratch, self.again, *self.given, _arrays(to_lower), _arrays(states), _arrays(adjoints)
-        loose = _arrays(carried), back.numpy(), sums.numpy(), gauge
-        from_outside = [(adjoints[n], given[name]) for n, name in enumerate(cell.states) if name in given]
+        kernel, mine, dtype = self.plan.kernel, self.mine, self.inputs.dtype
+        run, gauge = (kernel.backward, _NONE) if norms is None else (kernel.gauged, norms)
+        fixed = self.scratch, self.again, *self.given, to_lower, states, adjoints, carried, back, sums, gauge
+        shapes = (self.inputs.shape[2], self.last_x), tuple(self.weight_h.shape), (self.columns,)
+        by_input, to_weight_h, to_bias = _tensors(*(np.zeros(shape, dtype) for shape in shapes))
         made, self.kept = self.kept, None  # the way back overwrites them
         room = self.gates(self.steps) if made is None else None
         for n, (begin, end) in reversed(list(enumerate(self.spans()))):
-            for adjoint, gradient in from_outside:
-                self.of(adjoint, 1)[: end - begin].copy_(self.of(gradient[begin:end], 1))
+            for adjoint, gradient in given:
+                adjoint[: end - begin, mine] = gradient[begin:end, mine]
             place = 0 if self.plan.checkpoint else begin
             gates = made[begin:end] if room is None else room[: end - begin]
             if self.plan.checkpoint:
                 for state, first in zip(states, between[n], strict=True):
-                    self.of(state[0]).copy_(first)
-                self.advance(begin, end, gates, states, [])
-            before = states[0][place : place + end - begin, self.seen].reshape(-1, cell.units)
+                    state[0, mine] = first
+                self.advance(begin, end, gates, states, ())
+            before = states[0][place : place + end - begin, self.seen].reshape(-1, self.plan.cell.units)
+            columns = _rows(gates)
+            by_x, by_h = _tensors(columns[:, : self.last_x], columns[:, self.first_h :])
             if not self.plan.checkpoint and made is None:
                 self.of_x(begin, end, gates)
-                gates.flatten(0, 1)[:, self.first_h :].addmm_(before, self.weight_h.t())
-            run(gates.numpy(), *fixed, *loose, begin, place, *self.whose)
-            columns = gates.flatten(0, 1)
-            by_x, by_h = columns[:, : self.last_x], columns[:, self.first_h :]
-            by_input.addmm_(self.inputs[begin:end, self.seen].flatten(0, 1).t(), by_x)
-            to_weight_h.addmm_(by_h.t(), before)
-            to_bias += columns.sum(0)
+                by_h.addmm_(torch.from_numpy(before), self.weight_h.t())
+            run(gates, *fixed, begin, place, *self.whose)
+            fed, after = _tensors(_rows(self.inputs[begin:end, self.seen]).T, columns.T[self.first_h :])
+            by_input.addmm_(fed, by_x)  # few rows: BLAS is fast that way round only
+            to_weight_h.addmm_(after, torch.from_numpy(before))
+            to_bias += torch.from_numpy(columns).sum(0)
             if to_x is not None:
-                self.of(to_x[begin:end], 1).copy_(torch.mm(by_x, self.weight_x).view(end - begin, -1, to_x.shape[2]))
-        return tuple(self.whole(x) for x in (by_input.t(), to_weight_h, to_bias))
+                to_x[begin:end, mine] = torch.mm(by_x, self.weight_x).numpy().reshape(end - begin, -1, to_x.shape[2])
+        return [self.whole(x) for x in (by_input.t(), to_weight_h, to_bias)]
 
     def whole(self, rows: Tensor) -> Tensor:
         """What is meant for the rows of this part among the rows of all, zero for the others."""
         if self.plan.parts == 1:
             return rows
         whole = rows.new_zeros(len(rows) * self.plan.parts, *rows.shape[1:])
-        self.plan.by_part(whole)[:, self.rows[0]] = rows.unflatten(0, (-1, self.lanes[1])) if len(rows) else rows
+        self.plan.by_part(whole)[:, self.mine.start] = rows.unflatten(0, (-1, self.lanes[1])) if len(rows) else rows
         return whole
-
-    def of(self, values: Tensor, axis: int = 0) -> Tensor:
-        """The part of these sequences."""
-        first, last = self.rows
-        return values.narrow(axis, first, last - first)
 
     def spans(self) -> Iterator[tuple[int, int]]:
         """First and last time step + 1 of each chunk."""
         edges = range(0, len(self.inputs), self.steps)
         return ((begin, min(begin + self.steps, len(self.inputs))) for begin in edges)
 
-    def advance(self, begin: int, end: int, gates: Tensor, states: Sequence[Tensor], signals: Sequence[Tensor]) -> None:
+    def advance(self, begin: int, end: int, gates: np.ndarray, states: Sequence, signals: Sequence) -> None:
         """Run the cell over a chunk, from the states before it on."""
         self.of_x(begin, end, gates)
         run = self.plan.kernel.traced if signals else self.plan.kernel.forward
-        fixed = self.scratch, self.there, *self.given, _arrays(states), _arrays(signals)
-        run(gates.numpy(), *fixed, begin, 0 if self.plan.checkpoint else begin, *self.whose)
+        place = 0 if self.plan.checkpoint else begin
+        run(gates, self.scratch, self.there, *self.given, states, signals, begin, place, *self.whose)
 
-    def of_x(self, begin: int, end: int, gates: Tensor) -> None:
+    def of_x(self, begin: int, end: int, gates: np.ndarray) -> None:
         """Fill in what the inputs and the biases give."""
-        edge, columns = self.last_x, gates.flatten(0, 1)
-        inputs = self.inputs[begin:end, self.seen].flatten(0, 1)
-        torch.addmm(self.bias[:edge], inputs, self.weight_x.t(), out=columns[:, :edge])
-        columns[:, edge:] = self.bias[edge:]
+        edge, columns = self.last_x, _rows(gates)
+        out, inputs = _tensors(columns[:, :edge], _rows(self.inputs[begin:end, self.seen]))
+        torch.addmm(self.bias_x, inputs, self.weight_x.t(), out=out)
+        columns[:, edge:] = self.bias_h
+
+
+def _rows(values: np.ndarray) -> np.ndarray:
+    """(T, B, ...) as (T B, ...)."""
+    return values.reshape(-1, values.shape[-1])
+
+
+def _tensors(*arrays: np.ndarray) -> tuple[Tensor, ...]:
+    return tuple(torch.from_numpy(array) for array in arrays)
 
 
 def _width(packed: np.ndarray) -> int:
