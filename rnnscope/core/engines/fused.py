@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import pairwise
@@ -27,6 +28,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn.functional import pad
 
 from rnnscope.core.cells.cell import Cell, Values
+from rnnscope.core.denormals import flushed
 from rnnscope.core.engines.buffers import blank
 from rnnscope.core.engines.cuda import cuda
 from rnnscope.core.engines.kernel_cache import loaded
@@ -199,7 +201,8 @@ class _Chunks:
     """The way of some sequences, first..last, there and back, by chunks of time steps: what one thread does.
 
     The preactivations of a chunk, (C, last - first, gates fed * H), are its own; other arrays are those of all sequences.
-    Where the units of a single sequence are parted, it is the way of a part, and the weights and biases are its rows. Views are numpy's: each of torch's lets go of Python's lock, for which the threads would queue.
+    Where the units of a single sequence are parted, it is the way of a part, and the weights and biases are its rows. Views
+    are numpy's: each of torch's lets go of Python's lock, for which the threads would queue.
     """
 
     def __init__(self, plan, inputs, weight_x, weight_h, bias, vectors, rest, packed, scratch, first, last, keep: bool):
@@ -330,19 +333,18 @@ def _parts(cell: Cell) -> int:
 
 
 def _each(work: Callable, shares: Sequence, plan: _Plan) -> list:
-    """What `work` gives for each share, all at once: in a thread of its own, or here, which does its products alone."""
-    if len(shares) == 1:
-        threads = torch.get_num_threads()
+    """What `work` gives for each share, all at once: the first here, where torch does its products alone meanwhile."""
+    threads, together = torch.get_num_threads(), _gang if plan.parts > 1 else nullcontext()
+    with together, flushed():
+        plan.arrived[:] = 0
+        work = work if plan.parts == 1 else _releasing(work, plan)
+        others = [_pool(len(shares) - 1).submit(torch.no_grad()(work), share) for share in shares[1:]]
         torch.set_num_threads(1)
         try:
-            return [work(shares[0])]
+            return [work(shares[0]), *(other.result() for other in others)]
         finally:
             torch.set_num_threads(threads)
-    if plan.parts == 1:
-        return list(_pool(len(shares)).map(torch.no_grad()(work), shares))
-    with _gang:
-        plan.arrived[:] = 0
-        return list(_pool(len(shares)).map(torch.no_grad()(_releasing(work, plan)), shares))
+            wait(others)
 
 
 def _releasing(work: Callable, plan: _Plan) -> Callable:
