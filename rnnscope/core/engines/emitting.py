@@ -100,8 +100,11 @@ def forward_lines(cell: Cell, operations: Operations = OPERATIONS, traced: bool 
     return _emit(update, _arguments(cell), operations)
 
 
-def backward_lines(cell: Cell, operations: Operations = OPERATIONS) -> Emitted:
-    """The adjoints of gates, states and lower, in this order, from the same and the new states' adjoints `a0, ...`."""
+def backward_lines(cell: Cell, operations: Operations = OPERATIONS, gauged: bool = False) -> Emitted:
+    """The adjoints of gates, states and lower, in this order, from the same and the new states' adjoints `a0, ...`.
+
+    Gauged, the adjoints of the new states in each of the cell's coordinates follow.
+    """
     names = _arguments(cell)
 
     def update(*values: Tensor) -> tuple[Tensor, ...]:
@@ -109,22 +112,12 @@ def backward_lines(cell: Cell, operations: Operations = OPERATIONS) -> Emitted:
         return tuple(new[name] for name in cell.states)
 
     def adjoint(*values: Tensor) -> tuple[Tensor, ...]:
-        _, pull = torch.func.vjp(update, *values[: len(names)])
-        return pull(values[len(names) :])
+        adjoints = values[len(names) :]
+        new, pull = torch.func.vjp(update, *values[: len(names)])
+        states, gradients = (dict(zip(cell.states, part, strict=True)) for part in (new, adjoints))
+        return *pull(adjoints), *(cell.in_coordinates(states, gradients).values() if gauged else ())
 
     return _emit(adjoint, names + _numbered("a", cell.states), operations)
-
-
-def coordinate_lines(cell: Cell, operations: Operations = OPERATIONS) -> Emitted:
-    """The adjoint of each of the cell's coordinates, from states `s0, ...` and their adjoints `a0, ...`."""
-
-    count = len(cell.states)
-
-    def pulled(*values: Tensor) -> tuple[Tensor, ...]:
-        states, adjoints = (dict(zip(cell.states, part, strict=True)) for part in (values[:count], values[count:]))
-        return tuple(cell.in_coordinates(states, adjoints).values())
-
-    return _emit(pulled, _numbered("s", cell.states) + _numbered("a", cell.states), operations)
 
 
 def _arguments(cell: Cell) -> list[str]:

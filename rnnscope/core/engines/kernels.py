@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from rnnscope.core.cells.cell import Cell
-from rnnscope.core.engines.emitting import backward_lines, coordinate_lines, forward_lines, signals_of
+from rnnscope.core.engines.emitting import Emitted, backward_lines, forward_lines, signals_of
 from rnnscope.core.engines.numerics import DOUBLE, SINGLE
 
 LOOKS = 2**14  # at the other parts, tens of microseconds: longer than a time step of any part that has a core
@@ -162,6 +162,7 @@ def warm():
 
 def source_of(cell: Cell, dtype: str) -> str:
     """Python source of the kernels of a cell in "float32" or "float64". Raises Unemittable."""
+    back = _indented(_backward(cell, backward_lines(cell)))
     given = _indented([f"given{n} = min(t, len(adjoints[{n}]) - 1)" for n, _ in enumerate(cell.states)], 8)
     helpers = (SINGLE if dtype == "float32" else DOUBLE).replace("\ndef ", '\n@njit(inline="always", **OPTIONS)\ndef ')
     return (
@@ -169,7 +170,7 @@ def source_of(cell: Cell, dtype: str) -> str:
         + helpers
         + FORWARD.format(name="forward", body=_forward(cell, traced=False))
         + FORWARD.format(name="traced", body=_forward(cell, traced=True))
-        + BACKWARD.format(name="backward", rows=0, before=given, body=_indented(_backward(cell)), after="")
+        + BACKWARD.format(name="backward", rows=0, before=given, body=back, after="")
         + BACKWARD.format(name="gauged", before=given, **_gauged(cell))
         + _warm(cell)
     )
@@ -199,8 +200,8 @@ def _forward(cell: Cell, traced: bool) -> str:
     return _indented(loads + _given(cell) + emitted.lines + stores)
 
 
-def _backward(cell: Cell) -> list[str]:
-    emitted, fed, count = backward_lines(cell), list(_columns(cell)), len(cell.gates)
+def _backward(cell: Cell, emitted: Emitted) -> list[str]:
+    fed, count = list(_columns(cell)), len(cell.gates)
     loads = [f"z{n} = gates[t, b - offset, {column} * units + k]" for n, column, _ in fed] + _given(cell)
     for n in range(len(cell.states)):
         seen = " + back[b, k]" if n == 0 else ""
@@ -214,18 +215,18 @@ def _backward(cell: Cell) -> list[str]:
     stores += [f"sums[first, {place}, k] += {emitted.results[n]}" for place, n in enumerate(constant)]
     rest = iter(emitted.results[count:])
     stores += [f"carried[{n}][b, k] = {next(rest)}" for n, _ in enumerate(cell.states)]
-    stores += [f"to_lower[{n}][now, b, k] = {result}" for n, result in enumerate(rest)]
+    stores += [f"to_lower[{n}][now, b, k] = {next(rest)}" for n, _ in enumerate(cell.lower)]
     return loads + emitted.lines + stores
 
 
 def _gauged(cell: Cell) -> dict[str, object]:
     """The same with the norms: what is squared is put by in the loop over units, and summed behind it."""
-    emitted, parts = coordinate_lines(cell), [f"a{n}" for n, _ in enumerate(cell.states)]
-    row = {name: n for n, name in enumerate(dict.fromkeys([*emitted.results, *parts]))}
-    after_step = [f"s{n} = states[{n}][at + 1, b, k]" for n, _ in enumerate(parts)]
-    body = _backward(cell) + after_step + emitted.lines + [f"adjoint[{n}, k] = {name}" for name, n in row.items()]
+    emitted, parts = backward_lines(cell, gauged=True), [f"a{n}" for n, _ in enumerate(cell.states)]
+    coordinates = emitted.results[len(cell.gates) + len(cell.states) + len(cell.lower) :]
+    row = {name: n for n, name in enumerate(dict.fromkeys([*coordinates, *parts]))}
+    body = _backward(cell, emitted) + [f"adjoint[{n}, k] = {name}" for name, n in row.items()]
     squares = [f"q{n} = squared(adjoint[{n}])" for n in row.values()]
-    sums = [" + ".join(f"q{row[name]}" for name in names) for names in (emitted.results, *([part] for part in parts))]
+    sums = [" + ".join(f"q{row[name]}" for name in names) for names in (coordinates, *([part] for part in parts))]
     roots = [f"gauge[now, b, {n}] = math.sqrt({total})" for n, total in enumerate(sums)]
     return {"rows": len(row), "body": _indented(body), "after": _indented(squares + roots, 12) + "\n"}
 
