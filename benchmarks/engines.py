@@ -39,7 +39,6 @@ ROWS = {
     ("gru", "nn.gru"): ((0.33, 0.6, 0.8, 0.14, 0.02, None), (0.5, 0.9, 1.1, 0.25, 0.05, 1.1)),
 }
 TRACED = ((1.25, 1.15, 1.15, 1.15, 1.15, None), (1.6,) * 6)
-NO_LIMITS = (None,) * len(SHAPES)
 MEMORY = {"fused": (None, None), "checkpointed": (0.1, 0.3)}  # of E: target and limit
 # columns as wide as their names; numbers begin with a space
 TIMES = "shape|what       |engine   |  cores|       ms| x floor|over   |       ms| x floor|     ratio| target| limit"
@@ -144,29 +143,30 @@ def parsed() -> argparse.Namespace:
 
 
 def times(page: Page, shape: str, machine: Machine, arguments: argparse.Namespace) -> None:
-    """The rows of a shape."""
+    """The rows of a shape. Those of `--cells` take turns by themselves: too many layers cost each other their buffers."""
+    place = list(SHAPES).index(shape)
     runs = {name: layer(name, SHAPES[shape]) for name in [*TORCH, *(name for name, _ in ROWS)]}
     runs |= {f"{name} traced": Layer(name, SHAPES[shape], traced=True) for name, _ in ROWS}
-    others = {name: Layer(name, SHAPES[shape]) for name in CELLS if arguments.cells and name not in runs}
-    runs |= {name: run for name, run in others.items() if run.engine == "fused" or shape not in SLOW or arguments.slow}
-    spent = in_turn(runs, arguments.seconds)
-    place = list(SHAPES).index(shape)
+    wanted = {pair: (targets[place], limits[place]) for pair, (targets, limits) in ROWS.items()}
+    wanted |= {(f"{name} traced", name): (TRACED[0][place], TRACED[1][place]) for name, _ in ROWS}
+    rows(page, shape, machine, runs, wanted, arguments.seconds)
+    if not arguments.cells:
+        return
+    others = {name: Layer(name, SHAPES[shape]) for name in CELLS if (name, "nn.lstm") not in ROWS}
+    fast = {name: run for name, run in others.items() if run.engine == "fused" or shape not in SLOW or arguments.slow}
+    pairs = {(name, "nn.lstm"): (None, None) for name in fast}
+    rows(page, shape, machine, {"nn.lstm": runs["nn.lstm"]} | fast, pairs, arguments.seconds)
 
-    def row(name: str, base: str, targets=NO_LIMITS, limits=NO_LIMITS) -> None:
+
+def rows(page: Page, shape: str, machine: Machine, runs: dict, wanted: dict, seconds: float) -> None:
+    """A row for each pair of runs that are `wanted`: pair -> its target and its limit."""
+    spent = in_turn(runs, seconds)
+    for (name, base), (target, limit) in wanted.items():
         pair = [(key, spent[key].seconds) for key in (name, base)]
         of, over = ((f"{1000 * took:.1f}", f"{took / machine.floor(runs[key].work):.1f}") for key, took in pair)
         cores = page.limited(spent[name].cores, torch.get_num_threads() + SPARE, 1)
-        ratio = spent[name].seconds / spent[base].seconds
         words = (shape, name, runs[name].engine, cores, *of, base, *over)
-        page.row(*words, ratio=ratio, target=targets[place], limit=limits[place])
-
-    for (name, base), (targets, limits) in ROWS.items():
-        row(name, base, targets, limits)
-    for name, _ in ROWS:
-        row(f"{name} traced", name, *TRACED)
-    for name in CELLS:
-        if arguments.cells and name in runs and (name, "nn.lstm") not in ROWS:
-            row(name, "nn.lstm")
+        page.row(*words, ratio=spent[name].seconds / spent[base].seconds, target=target, limit=limit)
 
 
 class Spent(NamedTuple):
