@@ -59,10 +59,10 @@ class Bare:
 
 def measure(cell: str, device: str, seconds: float) -> dict[str, float]:
     with opened() as window:
-        session = window.session
+        session, bare = window.session, Bare(cell, device)  # which compiles the kernels, where they are missing
         session.train(configuration(cell, device))
         wait_for(lambda: session.training is not None and len(session.training.history) > 3)
-        alone, live = speeds(window, Bare(cell, device), seconds)
+        alone, live = speeds(window, bare, seconds)
         waited = latencies(window, seconds)
         steps = session.training.trace.time_steps
         session.stop()
