@@ -10,11 +10,12 @@ from PySide6.QtCore import QLineF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QRegion
 
 from rnnscope.app.cursor import Cursor
+from rnnscope.app.hint import Hint
 from rnnscope.app.level import Level
 from rnnscope.app.mark_items import PointsItem, make_item
 from rnnscope.app.panel_parts import AXIS_WIDTH, NO_AXIS_WIDTH, Head, Scale, Side, font_of
 from rnnscope.app.pyramids import Pyramid, log10
-from rnnscope.app.theme import TEXT_PIXELS, TICK_PIXELS, Theme
+from rnnscope.app.theme import TICK_PIXELS, Theme
 from rnnscope.app.time_box import TimeBox
 from rnnscope.views.plot import Axis, Heatmap, Lines, Mark, Panel, Points
 from rnnscope.views.words import number, power_of_ten
@@ -61,10 +62,8 @@ class PanelItem:
             if beside := Side.takes(name) and not (panel.coloured or panel.picture):
                 self.side.levels.append((place, name))
             self.box.addItem(Level(place, "" if beside else name, self.box, theme), ignoreBounds=True)
-        self.empty = pg.TextItem(panel.empty, color=theme.faint, anchor=(0, 0.5))
-        self.empty.setFont(font_of(TEXT_PIXELS))
-        self.empty.setVisible(bool(panel.empty))
-        self.box.addItem(self.empty, ignoreBounds=True)
+        if panel.empty:
+            self.box.addItem(Hint(panel.empty, self.box, theme), ignoreBounds=True)
         self._limits: tuple | None = None
         self.settle()
 
@@ -207,9 +206,6 @@ class PanelItem:
         self.box.setYRange(low, high, padding=self._slack(panel.y))
         if not self.box.of_time:
             self.box.setXRange(panel.x.low, panel.x.high, padding=self._slack(panel.x))
-        self.empty.setPos(
-            panel.x.low + (panel.x.high - panel.x.low) * 0.02, low + (high - low) * 0.75
-        )  # above a level at 50 %
 
 
 def _made_from(mark: Mark) -> tuple:

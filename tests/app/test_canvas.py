@@ -360,6 +360,21 @@ def test_the_name_of_a_level_is_whole_on_a_low_plot(show, value):
     assert low == pytest.approx(tall, rel=0.1)
 
 
+def test_the_hint_of_an_empty_panel_is_whole_on_a_narrow_plot(show):
+    hint = "Measured when training ends, or by Ctrl+M."
+
+    def inked(width):
+        axes = Axis("lag", "time steps back", 0, 20), Y
+        canvas = show(Plot("p", ((Panel("share left", *axes, (), empty=hint),),)), 20, width=width)
+        picture = pixels(canvas)[8:-8, 8:-8] != rgb(DARK.background)
+        return picture.sum(), picture.any(1)
+
+    (wide, one), (narrow, two) = inked(640), inked(300)
+    assert narrow == pytest.approx(wide, rel=0.1)
+    assert two.sum() > 1.5 * one.sum(), "lines of text"
+    assert not two[len(two) // 2 :].any(), "above the middle"
+
+
 @pytest.mark.parametrize("value", [0.5, 0.95, 0.02])
 def test_a_short_name_of_a_level_stands_beside_the_plot_and_hides_no_curve(show, value):
     y = Axis("value", "", 0, 1, levels=((value, "50 %"),))
