@@ -26,7 +26,7 @@ from machine import COPIED, Work, described
 
 from rnnscope.core.cells import CELLS
 from rnnscope.core.engines import cuda, cuda_chunk
-from rnnscope.core.engines.cuda_bodies import BODIES, bodies_for
+from rnnscope.core.engines.cuda_bodies import BODIES, bodies_for, takes
 
 SHAPES = SHAPES | {"G": (64, 1024, 64, 768)}
 SECONDS, LOOP = 1.0, "A"  # of each run, after which it takes no further turn; where the loop under autograd runs too
@@ -89,9 +89,11 @@ def trained(name: str, shape: tuple[int, ...], engine: str, traced: bool = False
 
 def engines(name: str, shape: str) -> list[str]:
     """What runs a cell, the fastest first; `LOOP` has the loop under autograd too."""
-    cell, device = CELLS[name](*SHAPES[shape][2:]), torch.device("cuda")
+    (batch, _, *sizes), device = SHAPES[shape], torch.device("cuda")
+    cell = CELLS[name](*sizes)
     able = cuda.ready(cell, torch.float32, device).bodies
-    return [*(bodies_for(cell, torch.float32, device) if able else []), *(["reference"] if shape == LOOP else [])]
+    bodies = [body for body in bodies_for(cell, torch.float32, device) if able and takes(body, cell, batch, device)]
+    return [*bodies, *(["reference"] if shape == LOOP else [])]
 
 
 def rows(page: Page, shape: str, graphics: Graphics, cells: bool) -> None:

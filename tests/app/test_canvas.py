@@ -360,19 +360,22 @@ def test_the_name_of_a_level_is_whole_on_a_low_plot(show, value):
     assert low == pytest.approx(tall, rel=0.1)
 
 
-def test_the_hint_of_an_empty_panel_is_whole_on_a_narrow_plot(show):
+def test_the_hint_of_an_empty_panel_is_whole_on_a_narrow_plot_and_cut_short_on_a_low_one(show):
     hint = "Measured when training ends, or by Ctrl+M."
 
-    def inked(width):
-        axes = Axis("lag", "time steps back", 0, 20), Y
-        canvas = show(Plot("p", ((Panel("share left", *axes, (), empty=hint),),)), 20, width=width)
-        picture = pixels(canvas)[8:-8, 8:-8] != rgb(DARK.background)
+    def inked(width, height):
+        axes = Axis("none", "", 0, 20), Axis("none", "", 0, 1)
+        canvas = show(Plot("p", ((Panel("share left", *axes, (), empty=hint),),)), 20, height, width)
+        picture = pixels(canvas) != rgb(DARK.background)
+        picture = picture[2:-2, 2:-2]
         return picture.sum(), picture.any(1)
 
-    (wide, one), (narrow, two) = inked(640), inked(300)
+    (wide, one), (narrow, two), (low, short) = inked(640, 160), inked(300, 160), inked(130, 60)
     assert narrow == pytest.approx(wide, rel=0.1)
     assert two.sum() > 1.5 * one.sum(), "lines of text"
     assert not two[len(two) // 2 :].any(), "above the middle"
+    assert 0.1 * wide < low < 0.6 * wide
+    assert short.sum() == pytest.approx(one.sum(), abs=1), "a whole line"
 
 
 @pytest.mark.parametrize("value", [0.5, 0.95, 0.02])

@@ -171,7 +171,8 @@ class _Loop(torch.autograd.Function):
         lanes = states[0].shape[1:]
         to_x = inputs.new_empty(steps, lanes[0], inputs.shape[2]) if ctx.needs_input_grad[2] else None
         to_lower = [blank(inputs, steps, *lanes) for _ in cell.lower]
-        of_states = {name: plan.folded(x) for name, x in zip(plan.wanted, gradients, strict=False) if x is not None}
+        given = zip(plan.wanted, gradients, strict=False)
+        of_states = {name: plan.folded(x.resolve_neg()) for name, x in given if x is not None}
         room, nothing = (shares[0].steps, *lanes), inputs.new_zeros(1, *lanes)
         adjoints = [blank(inputs, *room) if name in of_states else nothing for name in cell.states]
         carried = [torch.zeros_like(before, memory_format=torch.contiguous_format) for before in rest[: len(adjoints)]]
@@ -277,7 +278,9 @@ class _Chunks:
             to_weight_h.addmm_(after, torch.from_numpy(before))
             to_bias += torch.from_numpy(columns).sum(0)
             if to_x is not None:
-                to_x[begin:end, mine] = torch.mm(by_x, self.weight_x).numpy().reshape(end - begin, -1, to_x.shape[2])
+                made_x = np.empty((*gates.shape[:2], to_x.shape[2]), dtype)
+                torch.mm(by_x, self.weight_x, out=torch.from_numpy(_rows(made_x)))
+                to_x[begin:end, mine] = made_x
         return [self.whole(x) for x in (by_input.t(), to_weight_h, to_bias)]
 
     def whole(self, rows: Tensor) -> Tensor:
@@ -310,7 +313,7 @@ class _Chunks:
 
 def _rows(values: np.ndarray) -> np.ndarray:
     """(T, B, ...) as (T B, ...)."""
-    return values.reshape(-1, values.shape[-1])
+    return values.reshape(math.prod(values.shape[:-1]), values.shape[-1])
 
 
 def _tensors(*arrays: np.ndarray) -> tuple[Tensor, ...]:
@@ -335,13 +338,17 @@ def _parts(cell: Cell) -> int:
 def _each(work: Callable, shares: Sequence, plan: _Plan) -> list:
     """What `work` gives for each share, all at once: the first here, where torch does its products alone meanwhile."""
     threads, together = torch.get_num_threads(), _gang if plan.parts > 1 else nullcontext()
+    elsewhere = torch.no_grad()(_releasing(work, plan))
     with together, flushed():
         plan.arrived[:] = 0
-        work = work if plan.parts == 1 else _releasing(work, plan)
-        others = [_pool(len(shares) - 1).submit(torch.no_grad()(work), share) for share in shares[1:]]
+        others = []
         torch.set_num_threads(1)
         try:
+            others.extend(_pool(len(shares) - 1).submit(elsewhere, share) for share in shares[1:])
             return [work(shares[0]), *(other.result() for other in others)]
+        except BaseException:
+            plan.arrived[:] = NEVER
+            raise
         finally:
             torch.set_num_threads(threads)
             wait(others)

@@ -136,14 +136,14 @@ def persistent(cell: Cell, dtype: torch.dtype) -> tuple[Callable, Callable]:
     For at most HELD units, and as many sequences as the device can `hold`: the programs that share sequences wait for each
     other after every time step.
     """
-    kernels = _imported(_source(cell, TYPES[dtype]), interpreted())
+    kernels, of_h = _imported(_source(cell, TYPES[dtype]), interpreted()), slice(cell.first_h, cell.columns)
 
     def launch(kernel, z: Tensor, weight_h: Tensor, states: Tensor, *others) -> None:
         batch, units = states.shape[2:]
         size = max(16, 1 << (units - 1).bit_length())
         warps = max(4, size // 32)
         parts = min(warps, size // 16)
-        sizes = {"UNITS": units, "PARTS": parts, "DEPTH": size // parts, "WIDTH": WIDTH if z.is_cuda else size}
+        sizes = {"UNITS": units, "PARTS": parts, "DEPTH": size // parts, "WIDTH": size if interpreted() else WIDTH}
         grid = -(-batch // ROWS), -(-units // sizes["WIDTH"])
         numbers = z.new_zeros(grid[0], dtype=torch.int32), len(z), batch, states.stride(0)
         kernel[grid](z, states, *others, weight_h, *numbers, **sizes, num_warps=warps, launch_cooperative_grid=True)
@@ -153,7 +153,7 @@ def persistent(cell: Cell, dtype: torch.dtype) -> tuple[Callable, Callable]:
 
     def retreat(z: Tensor, weight_h: Tensor, states: Tensor, adjoints: Tensor, carried: Tensor) -> None:
         launch(kernels.backward_loop, z, weight_h, states, adjoints, carried, adjoints.stride(0))
-        carried[0].addmm_(z[0][:, cell.first_h : cell.columns], weight_h)
+        carried[0].addmm_(z[0][:, of_h], weight_h)
 
     return advance, retreat
 
