@@ -375,7 +375,7 @@ def test_the_hint_of_an_empty_panel_is_whole_on_a_narrow_plot_and_cut_short_on_a
     assert two.sum() > 1.5 * one.sum(), "lines of text"
     assert not two[len(two) // 2 :].any(), "above the middle"
     assert 0.1 * wide < low < 0.6 * wide
-    assert short.sum() == pytest.approx(one.sum(), abs=1), "a whole line"
+    assert 0.6 * one.sum() < short.sum() <= one.sum(), "a line"
 
 
 @pytest.mark.parametrize("value", [0.5, 0.95, 0.02])
