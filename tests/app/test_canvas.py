@@ -370,7 +370,7 @@ def test_the_hint_of_an_empty_panel_is_whole_on_a_narrow_plot_and_cut_short_on_a
         picture = picture[2:-2, 2:-2]
         return picture.sum(), picture.any(1)
 
-    (wide, one), (narrow, two), (low, short) = inked(640, 160), inked(300, 160), inked(130, 60)
+    (wide, one), (narrow, two), (low, short) = inked(640, 160), inked(220, 160), inked(130, 60)
     assert narrow == pytest.approx(wide, rel=0.1)
     assert two.sum() > 1.5 * one.sum(), "lines of text"
     assert not two[len(two) // 2 :].any(), "above the middle"

@@ -1,5 +1,7 @@
 """The CUDA engine's bodies against the reference: torch's on the CPU, Triton's in its interpreter, and all on a GPU."""
 
+import gc
+import weakref
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -156,6 +158,18 @@ def test_few_buffers_are_kept():
     for batch in range(1, 2 * cuda_chunk.CHUNKS):
         cuda.run("torch", cell, torch.zeros(3, batch, 3))
     assert len(cuda_chunk._chunks) == cuda_chunk.CHUNKS
+
+
+@QUIET
+@IN_TRITON
+def test_buffers_keep_no_cell(body, interpreter):
+    cell = drawn(CELLS["elman"])
+    weight = weakref.ref(cell.weight_h)
+    cuda.run(body, cell, torch.zeros(3, 2, 3))
+    del cell
+    gc.collect()
+    assert cuda_chunk._chunks
+    assert weight() is None
 
 
 @pytest.mark.parametrize("steps", [1, 3, 4, 64, 127, 1000])

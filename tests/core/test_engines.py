@@ -146,6 +146,12 @@ def test_units_of_a_sequence_shared_out_among_threads_and_twice_the_same_bits(na
             assert torch.equal(one, other)
 
 
+def test_a_cell_without_inputs():
+    cell = drawn("gru", inputs=0)
+    prepare(cell, torch.float32, wait=True)
+    assert_same(cell, "fused", 5, 2)
+
+
 def test_a_part_that_fails_keeps_no_other_waiting(parted):
     cell, advance = drawn("rwa", units=9), FUSED._Chunks.advance
     prepare(cell, torch.float32, wait=True)
