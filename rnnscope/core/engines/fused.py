@@ -171,8 +171,8 @@ class _Loop(torch.autograd.Function):
         lanes = states[0].shape[1:]
         to_x = inputs.new_empty(steps, lanes[0], inputs.shape[2]) if ctx.needs_input_grad[2] else None
         to_lower = [blank(inputs, steps, *lanes) for _ in cell.lower]
-        given = zip(plan.wanted, gradients, strict=False)
-        of_states = {name: plan.folded(x.resolve_neg()) for name, x in given if x is not None}
+        pairs = zip(plan.wanted, gradients, strict=False)
+        of_states = {name: plan.folded(x.resolve_neg()) for name, x in pairs if x is not None}
         room, nothing = (shares[0].steps, *lanes), inputs.new_zeros(1, *lanes)
         adjoints = [blank(inputs, *room) if name in of_states else nothing for name in cell.states]
         carried = [torch.zeros_like(before, memory_format=torch.contiguous_format) for before in rest[: len(adjoints)]]
@@ -220,18 +220,17 @@ class _Chunks:
         constants = vectors.detach().narrow(1, part * units, units).contiguous().numpy()
         self.given = constants, _arrays([x.contiguous() for x in rest[len(cell.states) :]])
         keep = keep and not plan.checkpoint and steps * inputs.shape[1] * cell.columns <= KEPT
-        self.like = inputs.detach()
         self.kept = self.gates(steps) if keep else None
         self.lanes = inputs.shape[1] * parts, units
         self.whose = first, first, last, plan.arrived
 
     def gates(self, steps: int) -> np.ndarray:
         """Room for the preactivations of so many time steps."""
-        return blank(self.like, steps, self.mine.stop - self.mine.start, self.columns).numpy()
+        return blank(self.weight_x, steps, self.mine.stop - self.mine.start, self.columns).numpy()
 
     def room(self, steps: int, more: int = 0) -> list[Tensor]:
         """Room for every state at so many time steps: (steps + more, B parts, H / parts) each."""
-        return [blank(self.like, steps + more, *self.lanes) for _ in self.plan.cell.states]
+        return [blank(self.weight_x, steps + more, *self.lanes) for _ in self.plan.cell.states]
 
     def forward(self, states: Sequence[np.ndarray], found: Sequence[np.ndarray], signals: Sequence[np.ndarray]) -> list:
         """Fill the states and signals; checkpointed, fill `found` instead and return the states before each chunk."""
