@@ -372,21 +372,28 @@ def test_weights_are_drawn_as_torch_draws_them(name):
 
 
 @pytest.mark.parametrize("name", CELLS)
-def test_coordinates_have_an_inverse(name, by_hand):
+def test_coordinates_are_displaced_by_what_was_asked(name, by_hand):
     cell = drawn(name)
     state = by_hand(cell, noise(4, 6, 3))[-1]
-    back = cell.from_coordinates(cell.coordinates(state), state)
-    assert set(back) == set(cell.states)
-    for part, value in state.items():
-        torch.testing.assert_close(back[part], value, **EXACT, msg=part)
+    before = cell.coordinates(state)
+    for scale in (0, 0.3):
+        by = {part: scale * torch.randn_like(value) for part, value in before.items()}
+        moved = cell.displaced(state, by)
+        assert set(moved) == set(cell.states)
+        for part, value in cell.coordinates(moved).items():
+            torch.testing.assert_close(value, before[part] + by[part], **EXACT, msg=part)
+        if not scale:
+            for part, value in state.items():
+                torch.testing.assert_close(moved[part], value, **EXACT, msg=part)
 
 
 @pytest.mark.parametrize("name", CELLS)
 def test_coordinates_are_all_that_the_future_knows(name, by_hand):
-    """Coordinates of one state, put back near another: what is seen now and of every later input is that of the first."""
+    """Displaced to the coordinates of another, what a state shows now and of every later input is that of the other."""
     cell, inputs = drawn(name), noise(9, 6, 3)
     far, here = (by_hand(cell, noise(4, 6, 3, seed=seed))[-1] for seed in (1, 2))
-    moved = cell.from_coordinates(cell.coordinates(far), here)
+    there, near = cell.coordinates(far), cell.coordinates(here)
+    moved = cell.displaced(here, {part: there[part] - near[part] for part in there})
     assert (far["hidden"] - here["hidden"]).abs().max() > 0.1
     torch.testing.assert_close(moved["hidden"], far["hidden"], **EXACT)
     for one, other in zip(by_hand(cell, inputs, moved), by_hand(cell, inputs, far), strict=True):

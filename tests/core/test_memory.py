@@ -111,9 +111,9 @@ def exact_jacobians(cell, inputs, by_hand):
         return torch.cat(list(cell.coordinates(state).values()), 1)[0]
 
     def end(vector, t):
-        names = list(cell.coordinates(states[t]))
-        coordinates = {name: part[None] for name, part in zip(names, vector.split(cell.units), strict=True)}
-        state = cell.from_coordinates(coordinates, states[t])
+        near = cell.coordinates(states[t])
+        by = {name: part - near[name] for name, part in zip(near, vector.split(cell.units), strict=True)}
+        state = cell.displaced(states[t], by)
         return flat([state, *by_hand(cell, inputs, state, first=t + 1)][-1])
 
     ends = range(len(inputs) - 1, -1, -1)

@@ -21,15 +21,15 @@ from rnnscope.core.engines.products import BYTES, MOST, packed, product
 left, right = torch.randn(13, 50), torch.randn(50, 37)
 weights = packed(right)
 out = torch.empty(13, weights.shape[0] * weights.shape[2])
-product(left.numpy(), weights.numpy(), out.numpy())
+product(left.numpy(), weights.numpy(), out.numpy(), False)
 print(BYTES, MOST, (out[:, :37] - left @ right).abs().max().item() < 1e-4)
 """
 
 
-def multiplied(left, right):
+def multiplied(left, right, back=False):
     weights = packed(right)
     out = torch.full((len(left), weights.shape[0] * weights.shape[2]), torch.nan, dtype=left.dtype)
-    product(left.numpy(), weights.numpy(), out.numpy())
+    product(left.numpy(), weights.numpy(), out.numpy(), back)
     return out
 
 
@@ -43,6 +43,7 @@ def test_a_product_is_torchs(dtype):
         assert not found[:, columns:].any()
         within = 4 * depth * torch.finfo(dtype).eps * left.abs().max() * right.abs().max()
         torch.testing.assert_close(found[:, :columns], left @ right, rtol=0, atol=float(within))
+        assert torch.equal(multiplied(left, right, back=True), found)
 
 
 def test_a_row_does_not_depend_on_those_beside_it():

@@ -131,11 +131,13 @@ class Cell(nn.Module, ABC):
         """The state in coordinates in which distances mean something, for gradient norms: by default itself."""
         return state
 
-    def from_coordinates(self, coordinates: Values, state: Values) -> Values:
-        """Inverse of `coordinates` near `state`, which fixes what the coordinates leave open."""
-        return coordinates
+    def displaced(self, state: Values, by: Values) -> Values:
+        """The state whose coordinates are those of `state` and `by` more; what they leave open is as in `state`."""
+        return {name: state[name] + by[name] for name in state}
 
     def in_coordinates(self, state: Values, gradients: Values) -> Values:
         """Pull gradients with respect to the raw state back to `coordinates`: coordinate -> (T, B, H)."""
-        raw, pull = torch.func.vjp(lambda moved: self.from_coordinates(moved, state), self.coordinates(state))
+        nothing = -0.0  # to add it changes no bit, so that compilers need not
+        still = {name: torch.full_like(x, nothing) for name, x in self.coordinates(state).items()}
+        raw, pull = torch.func.vjp(lambda by: self.displaced(state, by), still)
         return pull({name: gradients[name] for name in raw})[0]

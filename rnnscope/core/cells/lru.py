@@ -89,9 +89,10 @@ class LRU(Cell):
         """The modes alone: h follows from them."""
         return {"real": state["real"], "imaginary": state["imaginary"]}
 
-    def from_coordinates(self, coordinates: Values, state: Values) -> Values:
+    def displaced(self, state: Values, by: Values) -> Values:
         """The modes and what is seen of them."""
-        return {"hidden": self._seen(**coordinates)} | coordinates
+        modes = {name: state[name] + by[name] for name in by}
+        return {"hidden": self._seen(**modes)} | modes
 
     def _seen(self, real: Tensor, imaginary: Tensor) -> Tensor:
         return linear(real, self.weight_real) - linear(imaginary, self.weight_imaginary)  # Re(C s)

@@ -105,10 +105,10 @@ class RWA(Cell):
         d = state["denominator"]
         return {"average": state["numerator"] / d, "log_mass": state["running_maximum"] + torch.log(d)}
 
-    def from_coordinates(self, coordinates: Values, state: Values) -> Values:
+    def displaced(self, state: Values, by: Values) -> Values:
         """n, d and h at the running maximum of `state`."""
-        d = torch.exp(coordinates["log_mass"] - state["running_maximum"])
-        m = coordinates["average"]
+        d = state["denominator"] * torch.exp(by["log_mass"])
+        m = state["numerator"] / state["denominator"] + by["average"]
         return {
             "hidden": torch.tanh(m),
             "numerator": m * d,

@@ -93,12 +93,12 @@ class SLSTM(Cell):
         c, n = state["cell"], state["normaliser"]
         return {"average": c / n, "log_mass": state["running_maximum"] + torch.log(n), "hidden": state["hidden"]}
 
-    def from_coordinates(self, coordinates: Values, state: Values) -> Values:
+    def displaced(self, state: Values, by: Values) -> Values:
         """Both sums and h, at the running maximum of `state`."""
-        n = torch.exp(coordinates["log_mass"] - state["running_maximum"])
+        n = state["normaliser"] * torch.exp(by["log_mass"])
         return {
-            "hidden": coordinates["hidden"],
-            "cell": coordinates["average"] * n,
+            "hidden": state["hidden"] + by["hidden"],
+            "cell": (state["cell"] / state["normaliser"] + by["average"]) * n,
             "normaliser": n,
             "running_maximum": state["running_maximum"],
         }

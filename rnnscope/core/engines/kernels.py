@@ -108,7 +108,7 @@ def {name}(gates, rows, weight, constants, lower, states, signals, begin, place,
         if parts > 1:
             meet(arrived, parts)
             before = states[0][at].reshape(1, -1)
-        product(before, weight, row[first:last])
+        product(before, weight, row[first:last], t % 2)
         for b in range(first, last):
             for k in range(units):
 {body}
@@ -140,7 +140,7 @@ def {name}(
         if weight.shape[1] > row.shape[1]:
             meet(arrived, len(row))
             after = row.reshape(1, -1)
-        product(after, weight, back[first:last])
+        product(after, weight, back[first:last], t % 2)
 '''
 
 WARM = '''

@@ -114,10 +114,14 @@ _eight, _four, _two, _one, _alone = _tile(8), _tile(4), _tile(2), _tile(1), _til
 
 
 @njit(error_model="numpy", nogil=True)
-def product(left, weights, out):
-    """Fill `out` (B, P C) with `left` (B, K) times what was `packed` to (P, K, C); all three without gaps."""
-    rows = len(left)
-    for p in range(len(weights)):
+def product(left, weights, out, back):
+    """Fill `out` (B, P C) with `left` (B, K) times what was `packed` to (P, K, C); all three without gaps.
+
+    The last panel comes first if `back` is true: of two that take turns, one finds in the cache what the other used last.
+    """
+    rows, panels = len(left), len(weights)
+    for n in range(panels):
+        p = panels - 1 - n if back else n
         if rows == 1:
             _alone(left, weights, out, 0, p)
             continue
