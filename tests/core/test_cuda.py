@@ -6,11 +6,13 @@ from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
+import numpy as np
 import pytest
 import torch
 
 from rnnscope.core.cells import CELLS
 from rnnscope.core.engines import cuda, cuda_bodies, cuda_chunk, triton_kernels, unroll
+from rnnscope.core.training import scalars, train
 
 EMITTED = [name for name, kind in CELLS.items() if kind.pointwise and not kind.lower]
 SHAPES = pytest.mark.parametrize(("steps", "batch"), [(6, 17), (1, 1)])  # multiples of no chunk, nor of a program's rows
@@ -269,6 +271,17 @@ def test_on_a_gpu_with_as_many_units_as_a_program_holds(name):
     cell = drawn(CELLS[name], device=torch.device("cuda"), units=triton_kernels.HELD)
     assert_same("persistent", cell, 70, 19, 1e-4, 1e-4)
     assert_twice_the_same("persistent", cell, 70, 19)
+
+
+@GPU
+@pytest.mark.parametrize("name", CELLS)
+def test_on_a_gpu_a_model_trains_as_on_the_cpu(name, make_model):
+    """With the engine that is chosen there, torch's own layers where a cell is theirs."""
+    losses = []
+    for device, engine in (("cpu", "reference"), ("cuda", "auto")):
+        training = {"device": device, "engine": engine, "iterations": 4, "batch": 5}
+        losses.append(scalars(list(train(make_model(name, units=6, training=training))))[0])
+    np.testing.assert_allclose(*losses, rtol=1e-3)
 
 
 @GPU

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
+
 import torch
 from torch import Tensor
 
 from rnnscope.core.cells import GRU, LSTM, Cell, Elman
 from rnnscope.core.engines.fused import fused
 from rnnscope.core.engines.reference import Unrolled
+
+warnings.filterwarnings("ignore", "RNN module weights", module=__name__)  # cuDNN copies them: a cell has them its own way
 
 
 def exact(cell: Cell) -> bool:
@@ -23,7 +27,8 @@ def vendor(cell: Cell, inputs: Tensor, **options) -> Unrolled:
     state = cell.initial_state(inputs.shape[1]) if start is None else start
     begin = [state[name][None].contiguous() for name in cell.states]
     weights = _weights(cell)
-    shape = (True, 1, 0.0, False, False, False)  # biases, layers, dropout, training, directions, batch first
+    learning = torch.is_grad_enabled()  # cuDNN keeps nothing for a way back otherwise
+    shape = (True, 1, 0.0, learning, False, False)  # biases, layers, dropout, training, directions, batch first
     if isinstance(cell, LSTM):
         hidden = torch.lstm(inputs, begin, weights, *shape)[0]
     elif isinstance(cell, GRU):
