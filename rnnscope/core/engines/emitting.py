@@ -69,7 +69,7 @@ OPERATIONS: Operations = {  # what is not a number stays so, as in torch
     aten.expand.default: "{0}",
 }
 
-
+NOTHING = "F(-0.0)"  # to add it changes no bit
 SIMPLER = {aten.pow.Tensor_Scalar: lambda x, power: x * x if power == 2 else NotImplemented}
 
 
@@ -152,7 +152,8 @@ def _emit(function: Callable[..., tuple[Tensor, ...]], names: Sequence[str], ope
             raise Unemittable(str(node.target))
         else:
             value = operations[node.target].format(*(_word(value, words) for value in node.args))
-            words[node] = lines.setdefault(value, f"v{len(lines)}")
+            value = value.removesuffix(f" + {NOTHING}")
+            words[node] = value if value.isidentifier() or value == NOTHING else lines.setdefault(value, f"v{len(lines)}")
     raise Unemittable("an update without results")
 
 

@@ -35,7 +35,7 @@ class Apart(CompilerBase):
 F = np.{dtype}
 SIGNALS = {signals}
 INFINITY, NAN = math.inf, math.nan
-OPTIONS = {{"error_model": "numpy", "fastmath": {{"contract", "arcp"}}, "nogil": True}}
+OPTIONS = {{"error_model": "numpy", "fastmath": {{"contract"}}, "nogil": True}}
 KERNEL = OPTIONS | {{"cache": True, "pipeline_class": Apart}}
 
 

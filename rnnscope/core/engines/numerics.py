@@ -6,7 +6,7 @@ In float32 they are polynomials after Cephes (Moshier 1989), tanh a quotient of 
 
 SINGLE = """
 def exp(x):
-    n = F(math.floor(x * F(1.44269504088896341) + F(0.5)))
+    n = np.floor(x * F(1.44269504088896341) + F(0.5))
     r = (x - n * F(0.693359375)) - n * F(-2.12194440e-4)
     p = F(1.9875691500e-4)
     p = p * r + F(1.3981999507e-3)
