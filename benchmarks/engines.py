@@ -23,7 +23,7 @@ import rnnscope  # noqa: F401  before torch, to whose threads it says how long t
 # isort: split
 import memory
 import torch
-from layers import SHAPES, TORCH, Layer, layer
+from layers import SHAPES, Layer, layer
 from machine import Machine, described
 
 from rnnscope.core.cells import CELLS
@@ -45,7 +45,8 @@ TIMES = "shape|what       |engine   |  cores|       ms| x floor|over   |       m
 PEAKS = "shape|what|engine      |    MB|over   |    MB|     ratio| target| limit"
 
 TEXT = """
-Forward and backward, from the sum of all outputs to all weights, in float32, all in one process, turn about. `ms` is the
+Forward and backward, from the sum of all outputs to all weights, in float32, all in one process. A cell takes turns with
+itself traced and with torch's layer, the cells of `--cells` with each other and with it. `ms` is the
 median of at most {turns} turns and about {seconds:g} s, of one turn where that takes longer; the ratio is that of the
 medians: smaller is better. **Bold** is beyond the limit, and then the exit status is 1.
 
@@ -143,19 +144,20 @@ def parsed() -> argparse.Namespace:
 
 
 def times(page: Page, shape: str, machine: Machine, arguments: argparse.Namespace) -> None:
-    """The rows of a shape. Those of `--cells` take turns by themselves: too many layers cost each other their buffers."""
+    """The rows of a shape. Few layers take turns at a time: many cost each other their buffers."""
     place = list(SHAPES).index(shape)
-    runs = {name: layer(name, SHAPES[shape]) for name in [*TORCH, *(name for name, _ in ROWS)]}
-    runs |= {f"{name} traced": Layer(name, SHAPES[shape], traced=True) for name, _ in ROWS}
-    wanted = {pair: (targets[place], limits[place]) for pair, (targets, limits) in ROWS.items()}
-    wanted |= {(f"{name} traced", name): (TRACED[0][place], TRACED[1][place]) for name, _ in ROWS}
-    rows(page, shape, machine, runs, wanted, arguments.seconds)
+    for (name, base), (targets, limits) in ROWS.items():
+        runs = {key: layer(key, SHAPES[shape]) for key in (base, name)}
+        runs[f"{name} traced"] = Layer(name, SHAPES[shape], traced=True)
+        wanted = {(name, base): (targets[place], limits[place])}
+        wanted[f"{name} traced", name] = TRACED[0][place], TRACED[1][place]
+        rows(page, shape, machine, runs, wanted, arguments.seconds)
     if not arguments.cells:
         return
     others = {name: Layer(name, SHAPES[shape]) for name in CELLS if (name, "nn.lstm") not in ROWS}
     fast = {name: run for name, run in others.items() if run.engine == "fused" or shape not in SLOW or arguments.slow}
     pairs = {(name, "nn.lstm"): (None, None) for name in fast}
-    rows(page, shape, machine, {"nn.lstm": runs["nn.lstm"]} | fast, pairs, arguments.seconds)
+    rows(page, shape, machine, {"nn.lstm": layer("nn.lstm", SHAPES[shape])} | fast, pairs, arguments.seconds)
 
 
 def rows(page: Page, shape: str, machine: Machine, runs: dict, wanted: dict, seconds: float) -> None:
