@@ -377,7 +377,7 @@ def test_coordinates_are_displaced_by_what_was_asked(name, by_hand):
     state = by_hand(cell, noise(4, 6, 3))[-1]
     before = cell.coordinates(state)
     for scale in (0, 0.3):
-        by = {part: scale * torch.randn_like(value) for part, value in before.items()}
+        by = {part: scale * noise(*value.shape, seed=n) for n, (part, value) in enumerate(before.items())}
         moved = cell.displaced(state, by)
         assert set(moved) == set(cell.states)
         for part, value in cell.coordinates(moved).items():

@@ -133,7 +133,7 @@ class Cell(nn.Module, ABC):
 
     def displaced(self, state: Values, by: Values) -> Values:
         """The state whose coordinates are those of `state` and `by` more; what they leave open is as in `state`."""
-        return {name: state[name] + by[name] for name in state}
+        return state | {name: state[name] + by[name] for name in by}
 
     def in_coordinates(self, state: Values, gradients: Values) -> Values:
         """Pull gradients with respect to the raw state back to `coordinates`: coordinate -> (T, B, H)."""

@@ -60,10 +60,6 @@ class GridLSTM(LSTM):
         """(h, c): what reaches the next time step."""
         return {name: state[name] for name in ("hidden", "cell")}
 
-    def displaced(self, state: Values, by: Values) -> Values:
-        """h and c, beside what was handed up."""
-        return state | {name: state[name] + by[name] for name in by}
-
     def update(self, gates: Values, state: Values) -> tuple[Values, Values]:
         """The LSTM along time, then the LSTM along depth on its new h."""
         below = state["lower_depth_cell"]

@@ -91,8 +91,8 @@ class LRU(Cell):
 
     def displaced(self, state: Values, by: Values) -> Values:
         """The modes and what is seen of them."""
-        modes = {name: state[name] + by[name] for name in by}
-        return {"hidden": self._seen(**modes)} | modes
+        moved = super().displaced(state, by)
+        return moved | {"hidden": self._seen(moved["real"], moved["imaginary"])}
 
     def _seen(self, real: Tensor, imaginary: Tensor) -> Tensor:
         return linear(real, self.weight_real) - linear(imaginary, self.weight_imaginary)  # Re(C s)
