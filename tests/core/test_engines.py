@@ -2,6 +2,7 @@
 
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import numpy as np
 import pytest
@@ -173,12 +174,14 @@ def test_runs_in_parts_at_the_same_time_wait_for_one_another(parted):
     prepare(cell, torch.float32, wait=True)
     expected = outcome("fused", cell, 200, 1)[2]
 
-    def gradients(_):
-        torch.set_num_threads(3)
-        return outcome("fused", cell, 200, 1)[2]
+    ready = Barrier(4)
 
-    with ThreadPoolExecutor(4) as pool:
-        for found in pool.map(gradients, range(12)):
+    def begin():  # none while another runs: BLAS has one number of threads for all
+        torch.set_num_threads(3)
+        ready.wait()
+
+    with ThreadPoolExecutor(4, initializer=begin) as pool:
+        for found in pool.map(lambda _: outcome("fused", cell, 200, 1)[2], range(12)):
             assert all(torch.equal(one, other) for one, other in zip(found, expected, strict=True))
 
 
