@@ -335,7 +335,10 @@ def _parts(cell: Cell) -> int:
 
 
 def _each(work: Callable, shares: Sequence, plan: _Plan) -> list:
-    """What `work` gives for each share, all at once: the first here, where torch does its products alone meanwhile."""
+    """What `work` gives for each share, all at once: the first here, where torch does its products alone meanwhile.
+
+    As torch has it, a thread that asks it for its number of threads for the first time meanwhile has one from then on.
+    """
     threads, together = torch.get_num_threads(), _gang if plan.parts > 1 else nullcontext()
     elsewhere = torch.no_grad()(_releasing(work, plan))
     with together, flushed():
