@@ -80,7 +80,7 @@ def fused(
     states = dict(zip(wanted, found, strict=False))
     if not record:
         return Unrolled(states, {})
-    recorded = states | dict(zip(kernel.SIGNALS, found[len(wanted) :], strict=True))
+    recorded = states | dict(zip([*kernel.SIGNALS, *kernel.GATES], found[len(wanted) :], strict=True))
     return Unrolled(states, {name: recorded[name].detach() for name in cell.signals})
 
 
@@ -122,8 +122,7 @@ class _Plan:
 
     def scratch(self, packed: list[tuple[np.ndarray, np.ndarray]], batch: int) -> np.ndarray:
         """Room for what passes between h and the gates at a time step, and at the next."""
-        there = packed[0][0]
-        return np.zeros((2, batch * self.parts, _width(there)), there.dtype)
+        return self.cell.weight_h.new_zeros(2, batch * self.parts, _width(packed[0][0])).numpy()
 
     def rows(self, batch: int) -> list[tuple[int, int]]:
         """First and last + 1 of the sequences or parts of each share: as many as torch has threads, if each is worth it."""
@@ -142,20 +141,26 @@ class _Loop(torch.autograd.Function):
         rest = [plan.folded(x) for x in rest]
         weights, packed = (weight_x, weight_h, bias, vectors), plan.packed(weight_h)
         given = plan, inputs, *weights, rest, packed, plan.scratch(packed, batch)
-        shares = [_Chunks(*given, *rows, keep=any(ctx.needs_input_grad)) for rows in plan.rows(batch)]
-        states = shares[0].room(shares[0].steps if plan.checkpoint else steps, 1)
+        shares = [_Chunks(*given, *rows) for rows in plan.rows(batch)]
+        states = shares[0].room(len(cell.states), 1 + (shares[0].steps if plan.checkpoint else steps))
         for state, before in zip(states, rest, strict=False):
             state[0] = before
         lanes = states[0].shape[1:]
         found = [blank(inputs, steps, *lanes) for _ in plan.wanted if plan.checkpoint]
         signals = [blank(inputs, steps, *lanes) for _ in plan.kernel.SIGNALS if plan.record]
+        keep = any(ctx.needs_input_grad) and not plan.checkpoint and steps * batch * cell.columns <= KEPT
+        seen = plan.kernel.GATES if plan.record else {}
+        lengths = [steps if keep or n in seen.values() else 1 for n in range(cell.columns // cell.units)]
+        kept = [blank(inputs, length, *lanes) for length in lengths]
         ctx.plan, ctx.shares, ctx.rest = plan, shares, len(rest)
-        arrays = _arrays(states), _arrays(found), _arrays(signals)
+        arrays = tuple(map(_arrays, (states, found, kept, signals)))
         ctx.between = _each(lambda chunks: chunks.forward(*arrays), shares, plan)
-        ctx.save_for_backward(inputs, *weights, *rest, *(() if plan.checkpoint else states))
+        saved = () if plan.checkpoint else states
+        ctx.save_for_backward(inputs, *weights, *rest, *saved, *(kept if keep else ()))
         ctx.set_materialize_grads(False)
         if not plan.checkpoint:
             found = [states[cell.states.index(name)][1:] for name in plan.wanted]
+        signals += [kept[n] for n in seen.values()]
         found, signals = ([plan.unfolded(x) for x in values] for values in (found, signals))
         ctx.mark_non_differentiable(*signals)
         return *found, *signals
@@ -167,46 +172,50 @@ class _Loop(torch.autograd.Function):
         plan, cell, shares = ctx.plan, ctx.plan.cell, ctx.shares
         inputs, _, _, _, vectors, *others = ctx.saved_tensors  # as they were, or this raises
         rest, saved, (steps, batch) = others[: ctx.rest], others[ctx.rest :], inputs.shape[:2]
-        states = shares[0].room(shares[0].steps, 1) if plan.checkpoint else saved
+        count, most = len(cell.states), shares[0].steps
+        states = shares[0].room(count, most + 1) if plan.checkpoint else saved[:count]
+        kept = saved[count:] or shares[0].room(cell.columns // cell.units, most)
         lanes = states[0].shape[1:]
         to_x = inputs.new_empty(steps, lanes[0], inputs.shape[2]) if ctx.needs_input_grad[2] else None
         to_lower = [blank(inputs, steps, *lanes) for _ in cell.lower]
         pairs = zip(plan.wanted, gradients, strict=False)
         of_states = {name: plan.folded(x.resolve_neg()) for name, x in pairs if x is not None}
-        room, nothing = (shares[0].steps, *lanes), inputs.new_zeros(1, *lanes)
-        adjoints = [blank(inputs, *room) if name in of_states else nothing for name in cell.states]
-        carried = [torch.zeros_like(before, memory_format=torch.contiguous_format) for before in rest[: len(adjoints)]]
+        nothing = inputs.new_zeros(1, *lanes)
+        adjoints = [blank(inputs, most, *lanes) if name in of_states else nothing for name in cell.states]
+        carried = [torch.zeros_like(before, memory_format=torch.contiguous_format) for before in rest[:count]]
         back = inputs.new_zeros(lanes[0], _width(shares[0].again))
         sums = inputs.new_zeros(lanes[0], len(vectors), lanes[1])
-        norms = inputs.new_empty(steps, lanes[0], 1 + len(states), dtype=torch.float64) if ctx.needs_input_grad[1] else None
+        squares = inputs.new_empty(steps, lanes[0], 1 + count, dtype=torch.float64) if ctx.needs_input_grad[1] else None
         given = [(a.numpy(), of_states[n].numpy()) for n, a in zip(cell.states, adjoints, strict=True) if n in of_states]
         lists = tuple(map(_arrays, (to_lower, states, adjoints, carried)))
-        arrays = *lists, back.numpy(), sums.numpy(), None if norms is None else norms.numpy()
-        to_inputs = None if to_x is None else to_x.numpy()
+        arrays = *lists, back.numpy(), sums.numpy(), None if squares is None else squares.numpy()
+        to_inputs, made = None if to_x is None else to_x.numpy(), _arrays(kept)
 
         def work(share: tuple) -> list[Tensor]:
             chunks, between = share
-            return chunks.backward(given, between, to_inputs, *arrays)
+            return chunks.backward(given, between, made, bool(saved[count:]), to_inputs, *arrays)
 
         found = _each(work, list(zip(shares, ctx.between, strict=True)), plan)
         to_weights = [sum(more, first) for first, *more in zip(*found, strict=True)]
         carried[0] += back[:, : lanes[1]]
         if plan.parts > 1:
             to_x = None if to_x is None else to_x.sum(1, keepdim=True)
-            norms = None if norms is None else torch.linalg.vector_norm(norms, dim=1, keepdim=True)
+            squares = None if squares is None else squares.sum(1, keepdim=True)
         to_vectors = sums.unflatten(0, (batch, plan.parts)).sum(0).transpose(0, 1).reshape(vectors.shape)
+        norms = None if squares is None else squares.sqrt_()
         return None, norms, to_x, *to_weights, to_vectors, *(plan.unfolded(x) for x in (*carried, *to_lower))
 
 
 class _Chunks:
     """The way of some sequences, first..last, there and back, by chunks of time steps: what one thread does.
 
-    The preactivations of a chunk, (C, last - first, gates fed * H), are its own; other arrays are those of all sequences.
+    What the inputs give to a chunk, and the adjoints of its preactivations, (C, last - first, gates fed * H), are its own;
+    other arrays are those of all sequences.
     Where the units of a single sequence are parted, it is the way of a part, and the weights and biases are its rows. Views
     are numpy's: each of torch's lets go of Python's lock, for which the threads would queue.
     """
 
-    def __init__(self, plan, inputs, weight_x, weight_h, bias, vectors, rest, packed, scratch, first, last, keep: bool):
+    def __init__(self, plan, inputs, weight_x, weight_h, bias, vectors, rest, packed, scratch, first, last):
         cell, steps, parts = plan.cell, len(inputs), plan.parts
         self.plan, self.inputs, self.mine, self.scratch = plan, inputs.detach().numpy(), slice(first, last), scratch
         self.seen = slice(None) if parts > 1 else self.mine  # whose inputs and hidden states it reads
@@ -219,27 +228,25 @@ class _Chunks:
         self.there, self.again = packed[part]
         constants = vectors.detach().narrow(1, part * units, units).contiguous().numpy()
         self.given = constants, _arrays([x.contiguous() for x in rest[len(cell.states) :]])
-        keep = keep and not plan.checkpoint and steps * inputs.shape[1] * cell.columns <= KEPT
-        self.kept = self.gates(steps) if keep else None
         self.lanes = inputs.shape[1] * parts, units
         self.whose = first, first, last, plan.arrived
 
-    def gates(self, steps: int) -> np.ndarray:
-        """Room for the preactivations of so many time steps."""
-        return blank(self.weight_x, steps, self.mine.stop - self.mine.start, self.columns).numpy()
+    def gates(self) -> np.ndarray:
+        """Room for what the inputs give to a chunk, and for adjoints."""
+        return blank(self.weight_x, self.steps, self.mine.stop - self.mine.start, self.columns).numpy()
 
-    def room(self, steps: int, more: int = 0) -> list[Tensor]:
-        """Room for every state at so many time steps: (steps + more, B parts, H / parts) each."""
-        return [blank(self.weight_x, steps + more, *self.lanes) for _ in self.plan.cell.states]
+    def room(self, count: int, steps: int) -> list[Tensor]:
+        """Room for so many values of every unit at so many time steps: (steps, B parts, H / parts) each."""
+        return [blank(self.weight_x, steps, *self.lanes) for _ in range(count)]
 
-    def forward(self, states: Sequence[np.ndarray], found: Sequence[np.ndarray], signals: Sequence[np.ndarray]) -> list:
-        """Fill the states and signals; checkpointed, fill `found` instead and return the states before each chunk."""
-        checkpoint, names, between, mine = self.plan.checkpoint, self.plan.cell.states, [], self.mine
-        room = self.gates(self.steps) if self.kept is None else None
+    def forward(self, states: Sequence, found: Sequence, kept: Sequence, signals: Sequence) -> list[list[np.ndarray]]:
+        """Fill all these; checkpointed, `states` holds one chunk, and those before each chunk are returned."""
+        checkpoint, names, between, mine, room = self.plan.checkpoint, self.plan.cell.states, [], self.mine, self.gates()
         for begin, end in self.spans():
             if checkpoint:
                 between.append([state[0, mine].copy() for state in states])
-            self.advance(begin, end, self.kept[begin:end] if room is None else room[: end - begin], states, signals)
+            seen = tuple(z[begin:end] if len(z) > 1 else z for z in kept)
+            self.advance(begin, end, room[: end - begin], seen, states, signals)
             if checkpoint:
                 for name, whole in zip(self.plan.wanted, found, strict=True):
                     whole[begin:end, mine] = states[names.index(name)][1 : end - begin + 1, mine]
@@ -247,37 +254,43 @@ class _Chunks:
                     state[0, mine] = state[end - begin, mine]
         return between
 
-    def backward(self, given, between, to_x, to_lower, states, adjoints, carried, back, sums, norms) -> list[Tensor]:
-        """Gradients of the weights by x and h and of the bias; those of the rest are filled in."""
-        kernel, mine, dtype = self.plan.kernel, self.mine, self.inputs.dtype
-        run, gauge = (kernel.backward, _NONE) if norms is None else (kernel.gauged, norms)
-        fixed = self.scratch, self.again, *self.given, to_lower, states, adjoints, carried, back, sums, gauge
-        shapes = (self.inputs.shape[2], self.last_x), tuple(self.weight_h.shape), (self.columns,)
-        by_input, to_weight_h, to_bias = _tensors(*(np.zeros(shape, dtype) for shape in shapes))
-        made, self.kept = self.kept, None  # the way back overwrites them
-        room = self.gates(self.steps) if made is None else None
+    def backward(
+        self, given, between, kept, whole: bool, to_x, to_lower, states, adjoints, carried, back, sums, squares
+    ) -> list[Tensor]:
+        """Gradients of the weights by x and h and of the bias; those of the rest are filled in.
+
+        whole  `kept` are the preactivations of all time steps; else room for those of a chunk, which are made again
+        """
+        kernel, mine, checkpoint, room = self.plan.kernel, self.mine, self.plan.checkpoint, self.gates()
+        run, sums_of = (kernel.backward, _NONE) if squares is None else (kernel.gauged, squares)
+        adjoint = blank(self.weight_x, kernel.SQUARED, self.lanes[1]).numpy()
+        fixed = self.scratch, self.again, *self.given, to_lower, states, adjoints, carried, back, sums, sums_of, adjoint
+        shapes = (self.inputs.shape[2], self.last_x), self.weight_h.shape, (self.columns,)
+        by_input, to_weight_h, to_bias = (self.weight_x.new_zeros(shape) for shape in shapes)
         for n, (begin, end) in reversed(list(enumerate(self.spans()))):
-            for adjoint, gradient in given:
-                adjoint[: end - begin, mine] = gradient[begin:end, mine]
-            place = 0 if self.plan.checkpoint else begin
-            gates = made[begin:end] if room is None else room[: end - begin]
-            if self.plan.checkpoint:
+            for values, gradient in given:
+                values[: end - begin, mine] = gradient[begin:end, mine]
+            place, gates = 0 if checkpoint else begin, room[: end - begin]
+            seen = tuple(z[begin:end] if whole else z[: end - begin] for z in kept)
+            if checkpoint:
                 for state, first in zip(states, between[n], strict=True):
                     state[0, mine] = first
-                self.advance(begin, end, gates, states, ())
-            before = states[0][place : place + end - begin, self.seen].reshape(-1, self.plan.cell.units)
-            columns = _rows(gates)
+                self.advance(begin, end, gates, seen, states, ())
+            hidden, columns = states[0][place : place + end - begin, self.seen], _rows(gates)
+            before = torch.from_numpy(hidden.reshape(-1, self.plan.cell.units))
             by_x, by_h = _tensors(columns[:, : self.last_x], columns[:, self.first_h :])
-            if not self.plan.checkpoint and made is None:
+            if not checkpoint and not whole:
                 self.of_x(begin, end, gates)
-                by_h.addmm_(torch.from_numpy(before), self.weight_h.t())
-            run(gates, *fixed, begin, place, *self.whose)
+                by_h.addmm_(before, self.weight_h.t())
+                for z, again in zip(seen, np.split(gates, len(seen), 2), strict=True):
+                    z[:, mine] = again
+            run(gates, seen, *fixed, begin, place, *self.whose)
             fed, after = _tensors(_rows(self.inputs[begin:end, self.seen]).T, columns.T[self.first_h :])
             by_input.addmm_(fed, by_x)  # few rows: BLAS is fast that way round only
-            to_weight_h.addmm_(after, torch.from_numpy(before))
+            to_weight_h.addmm_(after, before)
             to_bias += torch.from_numpy(columns).sum(0)
             if to_x is not None:
-                made_x = np.empty((*gates.shape[:2], to_x.shape[2]), dtype)
+                made_x = np.empty((*gates.shape[:2], to_x.shape[2]), gates.dtype)
                 torch.mm(by_x, self.weight_x, out=torch.from_numpy(_rows(made_x)))
                 to_x[begin:end, mine] = made_x
         return [self.whole(x) for x in (by_input.t(), to_weight_h, to_bias)]
@@ -295,12 +308,12 @@ class _Chunks:
         edges = range(0, len(self.inputs), self.steps)
         return ((begin, min(begin + self.steps, len(self.inputs))) for begin in edges)
 
-    def advance(self, begin: int, end: int, gates: np.ndarray, states: Sequence, signals: Sequence) -> None:
+    def advance(self, begin: int, end: int, gates: np.ndarray, kept: tuple, states: Sequence, signals: Sequence) -> None:
         """Run the cell over a chunk, from the states before it on."""
         self.of_x(begin, end, gates)
         run = self.plan.kernel.traced if signals else self.plan.kernel.forward
         place = 0 if self.plan.checkpoint else begin
-        run(gates, self.scratch, self.there, *self.given, states, signals, begin, place, *self.whose)
+        run(gates, kept, self.scratch, self.there, *self.given, states, signals, begin, place, *self.whose)
 
     def of_x(self, begin: int, end: int, gates: np.ndarray) -> None:
         """Fill in what the inputs and the biases give."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 
 from rnnscope.core.cells.cell import Cell
 from rnnscope.core.engines.emitting import Emitted, backward_lines, forward_lines, signals_of
@@ -33,7 +34,9 @@ class Apart(CompilerBase):
 
 
 F = np.{dtype}
-SIGNALS = {signals}
+SIGNALS = {signals}  # that are written beside the states
+GATES = {gates}  # others, which are preactivations as they are kept, and the places of these
+SQUARED = {squared}  # adjoints of each unit whose squares are summed for norms
 INFINITY, NAN = math.inf, math.nan
 OPTIONS = {{"error_model": "numpy", "fastmath": {{"contract"}}, "nogil": True}}
 KERNEL = OPTIONS | {{"cache": True, "pipeline_class": Apart}}
@@ -90,12 +93,13 @@ def meet(arrived, parts):
 
 FORWARD = '''
 @njit(**KERNEL)
-def {name}(gates, rows, weight, constants, lower, states, signals, begin, place, offset, first, last, arrived):
+def {name}(gates, kept, rows, weight, constants, lower, states, signals, begin, place, offset, first, last, arrived):
     """States after each time step of the chunk from `begin` on, for sequences first..last: states[place] is given.
 
-    `gates` holds what the inputs and the biases give, and gets what the states before give on top of it; its rows are
-    those from `offset` on, which is `first`; but knowing that, LLVM would compare blocks of sequences where rows do
-    not overlap, and run the slow loop.
+    `gates` holds what the inputs and the biases give; with what the states before give on top of it, it goes to `kept`,
+    for each gate that something feeds all of the chunk or one row that is overwritten. The rows of `gates` are those from
+    `offset` on, which is `first`; but knowing that, LLVM would compare blocks of sequences where rows do not overlap, and
+    run the slow loop.
 
     The units of a single sequence can be parted among threads, which meet at each time step: then parts stand where
     else sequences stand, `gates` and `weight` are those of the part, and h is that of all.
@@ -109,6 +113,7 @@ def {name}(gates, rows, weight, constants, lower, states, signals, begin, place,
             meet(arrived, parts)
             before = states[0][at].reshape(1, -1)
         product(before, weight, row[first:last], t % 2)
+{before}
         for b in range(first, last):
             for k in range(units):
 {body}
@@ -117,18 +122,18 @@ def {name}(gates, rows, weight, constants, lower, states, signals, begin, place,
 BACKWARD = '''
 @njit(**KERNEL)
 def {name}(
-    gates, rows, weight, constants, lower, to_lower, states, adjoints, carried, back, sums, gauge,
+    gates, kept, rows, weight, constants, lower, to_lower, states, adjoints, carried, back, sums, squares, adjoint,
     begin, place, offset, first, last, arrived,
 ):
-    """Adjoints of all preactivations of the chunk from `begin` on, in place of them, for sequences first..last.
+    """Adjoints of all preactivations of the chunk from `begin` on, which are `kept`, in `gates`, for sequences first..last.
 
     `adjoints` are those of the outputs, or one row of zeros; `carried` and `back` hold what the chunk hands to the one
-    before it. Adjoints of gates that nothing feeds are added to `sums[first]`. `gauge` gets the norms over units of the
-    adjoints of the states after each time step: of the whole in coordinates, then of each state. Of parted units, `weight`
-    holds the columns of the part, and two rows take turns, so that no part writes where another one still reads.
+    before it. Adjoints of gates that nothing feeds are added to `sums[first]`. `squares` gets the sums over units of the
+    squared adjoints of the states after each time step: of the whole in coordinates, then of each state; `adjoint` is room
+    for them. Of parted units, `weight` holds the columns of the part, and two rows take turns, so that no part writes where
+    another one still reads.
     """
     steps, units = gates.shape[0], states[0].shape[2]
-    adjoint = np.empty(({rows}, units), F)
     for t in range(steps - 1, -1, -1):
         at, now = place + t, begin + t
         row = rows[now % 2]
@@ -147,62 +152,73 @@ WARM = '''
 
 def warm():
     """Call all kernels on next to nothing."""
-    gates, rows, there, again, constants, back, sums = (np.zeros(shape, F) for shape in {shapes})
+    gates, rows, there, again, constants, back, sums, adjoint = (np.zeros(shape, F) for shape in {shapes})
     arrived = np.zeros(1, np.int64)
-    lower, to_lower, states, adjoints, carried, signals = (
+    kept, lower, to_lower, states, adjoints, carried, signals = (
         tuple(np.zeros(shape, F) for _ in range(count)) for count, shape in {counts}
     )
     for kernel in forward, traced:
-        kernel(gates, rows, there, constants, lower, states, signals, 0, 0, 0, 0, 1, arrived)
+        kernel(gates, kept, rows, there, constants, lower, states, signals, 0, 0, 0, 0, 1, arrived)
     for kernel in backward, gauged:
-        arrays = gates, rows, again, constants, lower, to_lower, states, adjoints, carried, back, sums
-        kernel(*arrays, np.zeros((1, 1, {norms})), 0, 0, 0, 0, 1, arrived)
+        arrays = gates, kept, rows, again, constants, lower, to_lower, states, adjoints, carried, back, sums
+        kernel(*arrays, np.zeros((1, 1, {norms})), adjoint, 0, 0, 0, 0, 1, arrived)
 '''
 
 
 def source_of(cell: Cell, dtype: str) -> str:
     """Python source of the kernels of a cell in "float32" or "float64". Raises Unemittable."""
-    back = _indented(_backward(cell, backward_lines(cell)))
+    back, gauged, traced = _indented(_backward(cell, backward_lines(cell))), _gauged(cell), forward_lines(cell, traced=True)
     given = _indented([f"given{n} = min(t, len(adjoints[{n}]) - 1)" for n, _ in enumerate(cell.states)], 8)
+    keeps = _indented([f"keeps{n} = min(t, len(kept[{column}]) - 1)" for n, column, _ in _columns(cell)], 8)
+    gates = _gates(cell, traced)
+    signals = [name for name in signals_of(cell) if name not in gates]
     helpers = (SINGLE if dtype == "float32" else DOUBLE).replace("\ndef ", '\n@njit(inline="always", **OPTIONS)\ndef ')
+    head = {"name": cell.name, "dtype": dtype, "yielding": YIELDING, "looks": LOOKS}
     return (
-        HEAD.format(name=cell.name, dtype=dtype, signals=signals_of(cell), yielding=YIELDING, looks=LOOKS)
+        HEAD.format(signals=signals, gates=gates, squared=gauged["rows"], **head)
         + helpers
-        + FORWARD.format(name="forward", body=_forward(cell, traced=False))
-        + FORWARD.format(name="traced", body=_forward(cell, traced=True))
-        + BACKWARD.format(name="backward", rows=0, before=given, body=back, after="")
-        + BACKWARD.format(name="gauged", before=given, **_gauged(cell))
-        + _warm(cell)
+        + FORWARD.format(name="forward", before=keeps, body=_forward(cell, forward_lines(cell), {}))
+        + FORWARD.format(name="traced", before=keeps, body=_forward(cell, traced, gates))
+        + BACKWARD.format(name="backward", before=given, body=back, after="")
+        + BACKWARD.format(name="gauged", before=given, body=gauged["body"], after=gauged["after"])
+        + _warm(cell, len(signals), gauged["rows"])
     )
 
 
-def _warm(cell: Cell) -> str:
+def _warm(cell: Cell, signals: int, squared: int) -> str:
     """Arrays for one time step of one sequence with one unit."""
     sources, states = list(cell.gates.values()), len(cell.states)
     fed, h, constant = len(sources) - sources.count(""), sum("h" in source for source in sources), sources.count("")
-    below, written = len(cell.lower), len(signals_of(cell))
-    shapes = [(1, 1, fed), (2, 1, h), (0, 1, 1), (0, h, 1), (constant, 1), (1, 1), (1, constant, 1)]
-    one, counts = (1, 1, 1), [below, below, states, states, states, written]
-    each = list(zip(counts, [one, one, (2, 1, 1), one, (1, 1), one], strict=True))
+    below = len(cell.lower)
+    shapes = [(1, 1, fed), (2, 1, h), (0, 1, 1), (0, h, 1), (constant, 1), (1, 1), (1, constant, 1), (squared, 1)]
+    one, counts = (1, 1, 1), [fed, below, below, states, states, states, signals]
+    each = list(zip(counts, [one, one, one, (2, 1, 1), one, (1, 1), one], strict=True))
     return WARM.format(shapes=shapes, counts=each, norms=1 + states)
 
 
-def _forward(cell: Cell, traced: bool) -> str:
-    emitted, count = forward_lines(cell, traced=traced), len(cell.states)
-    loads, stores = [], []
+def _gates(cell: Cell, traced: Emitted) -> dict[str, int]:
+    """Signals that are a preactivation as it is, and its column."""
+    columns = {f"z{n}": column for n, column, _ in _columns(cell)}
+    words = zip(signals_of(cell), traced.results[len(cell.states) :], strict=True)
+    return {name: columns.pop(word) for name, word in words if word in columns}
+
+
+def _forward(cell: Cell, emitted: Emitted, gates: Mapping[str, int]) -> str:
+    count, loads, stores = len(cell.states), [], []
     for n, column, of_h in _columns(cell):
         seen = "" if of_h is None else f" + row[b, {of_h} * units + k]"
         loads.append(f"z{n} = gates[t, b - offset, {column} * units + k]{seen}")
-        if seen:
-            stores.append(f"gates[t, b - offset, {column} * units + k] = z{n}")
+        stores.append(f"kept[{column}][keeps{n}, b, k] = z{n}")
     stores += [f"states[{n}][at + 1, b, k] = {result}" for n, result in enumerate(emitted.results[:count])]
-    stores += [f"signals[{n}][now, b, k] = {result}" for n, result in enumerate(emitted.results[count:])]
+    words = zip(signals_of(cell), emitted.results[count:], strict=False)
+    written = [word for name, word in words if name not in gates]
+    stores += [f"signals[{n}][now, b, k] = {word}" for n, word in enumerate(written)]
     return _indented(loads + _given(cell) + emitted.lines + stores)
 
 
 def _backward(cell: Cell, emitted: Emitted) -> list[str]:
     fed, count = list(_columns(cell)), len(cell.gates)
-    loads = [f"z{n} = gates[t, b - offset, {column} * units + k]" for n, column, _ in fed] + _given(cell)
+    loads = [f"z{n} = kept[{column}][t, b, k]" for n, column, _ in fed] + _given(cell)
     for n in range(len(cell.states)):
         seen = " + back[b, k]" if n == 0 else ""
         loads.append(f"a{n} = adjoints[{n}][given{n}, b, k] + carried[{n}][b, k]{seen}")
@@ -220,15 +236,15 @@ def _backward(cell: Cell, emitted: Emitted) -> list[str]:
 
 
 def _gauged(cell: Cell) -> dict[str, object]:
-    """The same with the norms: what is squared is put by in the loop over units, and summed behind it."""
+    """The same with what norms are made of: what is squared is put by in the loop over units, and summed behind it."""
     emitted, parts = backward_lines(cell, gauged=True), [f"a{n}" for n, _ in enumerate(cell.states)]
     coordinates = emitted.results[len(cell.gates) + len(cell.states) + len(cell.lower) :]
     row = {name: n for n, name in enumerate(dict.fromkeys([*coordinates, *parts]))}
     body = _backward(cell, emitted) + [f"adjoint[{n}, k] = {name}" for name, n in row.items()]
-    squares = [f"q{n} = squared(adjoint[{n}])" for n in row.values()]
-    sums = [" + ".join(f"q{row[name]}" for name in names) for names in (coordinates, *([part] for part in parts))]
-    roots = [f"gauge[now, b, {n}] = math.sqrt({total})" for n, total in enumerate(sums)]
-    return {"rows": len(row), "body": _indented(body), "after": _indented(squares + roots, 12) + "\n"}
+    sums = [f"q{n} = squared(adjoint[{n}])" for n in row.values()]
+    for n, names in enumerate((coordinates, *([part] for part in parts))):
+        sums.append(f"squares[now, b, {n}] = " + " + ".join(f"q{row[name]}" for name in names))
+    return {"rows": len(row), "body": _indented(body), "after": _indented(sums, 12) + "\n"}
 
 
 def _columns(cell: Cell):
