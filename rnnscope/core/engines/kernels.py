@@ -104,8 +104,8 @@ def {name}(gates, kept, rows, weight, constants, lower, states, signals, begin, 
     The units of a single sequence can be parted among threads, which meet at each time step: then parts stand where
     else sequences stand, `gates` and `weight` are those of the part, and h is that of all.
     """
-    steps, units = gates.shape[0], states[0].shape[2]
-    parts = weight.shape[1] // units
+    steps, units = gates.shape[0], np.uint64(states[0].shape[2])  # without a sign, for which no index is looked at then
+    parts = weight.shape[1] // states[0].shape[2]
     for t in range(steps):
         at, now = place + t, begin + t
         row, before = rows[0], states[0][at, first:last]
@@ -133,7 +133,7 @@ def {name}(
     for them. Of parted units, `weight` holds the columns of the part, and two rows take turns, so that no part writes where
     another one still reads.
     """
-    steps, units = gates.shape[0], states[0].shape[2]
+    steps, units = gates.shape[0], np.uint64(states[0].shape[2])
     for t in range(steps - 1, -1, -1):
         at, now = place + t, begin + t
         row = rows[now % 2]
