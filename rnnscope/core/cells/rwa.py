@@ -89,13 +89,14 @@ class RWA(Cell):
     def derived(self, signals: Values, before: Values) -> Values:
         """Weights of the newest moment and of all before it: alpha + retention = 1."""
         maximum, d, log_d = signals["running_maximum"], signals["denominator"], torch.log(signals["denominator"])
+        share = 1 / d
         fallen = before["running_maximum"] - maximum
         log_write = signals["attention_logit"] - maximum  # never by way of the mass, whose digits the maximum eats
         log_retention = fallen + torch.log(before["denominator"]) - log_d
         return {
             "log_mass": maximum + log_d,
-            "newest_weight": torch.exp(log_write) / d,
-            "retention": torch.exp(fallen) * (before["denominator"] / d),
+            "newest_weight": torch.exp(log_write) * share,
+            "retention": before["denominator"] * torch.exp(fallen) * share,
             "log_retention": torch.minimum(log_retention, torch.zeros_like(log_retention)),
             "log_write": log_write - log_d,
         }

@@ -2,11 +2,11 @@
 
 Only the states are kept, and of short runs the preactivations. Going back, those of a chunk of time steps are made again
 from the states by one product, and the weights' gradients are one product a chunk. The adjoint of every state at every
-time step falls out of the loop, and signals are written where they arise. Threads share out the sequences, or the units of
-a single one: then they meet at each time step.
+time step falls out of the loop, and signals are written where they arise; those that are preactivations are the kept ones.
+Threads share out the sequences, or the units of a single one: then they meet at each time step.
 
 Checkpointed, only the states between chunks are kept, and each chunk runs again on the way back: memory grows with the
-square root of the time steps, or by 2 MB of preactivations at a time where that is more; the results are the same.
+square root of the time steps, or by 1.5 MB of preactivations at a time where that is more; the results are the same.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from rnnscope.core.engines.cuda import cuda
 from rnnscope.core.engines.kernel_cache import loaded
 from rnnscope.core.engines.reference import NORMS, Unrolled, unroll
 
-CHUNK = 2**19  # preactivations that are made at once: 2 MB, which stays in the cache
+CHUNK = 3 * 2**17  # preactivations that are made at once: 1.5 MB, which stays in the cache
 KEPT = 2**27  # preactivations that are kept for the way back if a run has no more: 512 MB
 WORTH = 2**17  # multiplications at a time step that a thread must have to be worth starting
 UPDATE = 2**6  # multiplications that take as long as the update of a unit
@@ -185,7 +185,8 @@ class _Loop(torch.autograd.Function):
         carried = [torch.zeros_like(before, memory_format=torch.contiguous_format) for before in rest[:count]]
         back = inputs.new_zeros(lanes[0], _width(shares[0].again))
         sums = inputs.new_zeros(lanes[0], len(vectors), lanes[1])
-        squares = inputs.new_empty(steps, lanes[0], 1 + count, dtype=torch.float64) if ctx.needs_input_grad[1] else None
+        double = inputs.new_empty(0, dtype=torch.float64)
+        squares = blank(double, steps, lanes[0], 1 + count) if ctx.needs_input_grad[1] else None
         given = [(a.numpy(), of_states[n].numpy()) for n, a in zip(cell.states, adjoints, strict=True) if n in of_states]
         lists = tuple(map(_arrays, (to_lower, states, adjoints, carried)))
         arrays = *lists, back.numpy(), sums.numpy(), None if squares is None else squares.numpy()
@@ -221,7 +222,8 @@ class _Chunks:
         self.seen = slice(None) if parts > 1 else self.mine  # whose inputs and hidden states it reads
         self.columns, self.last_x, self.first_h = (n // parts for n in (cell.columns, cell.last_x, cell.first_h))
         length = max(1, CHUNK // max(1, (last - first) * self.columns))
-        self.steps = min(steps, max(length, math.isqrt(steps)) if plan.checkpoint else length)
+        longest = max(length, math.isqrt(steps)) if plan.checkpoint else length
+        self.steps = -(-steps // -(-steps // longest))  # as even as it goes
         part, units = first if parts > 1 else 0, cell.units // parts
         self.weight_x, self.weight_h, bias = (plan.of_part(x.detach(), part) for x in (weight_x, weight_h, bias))
         self.bias_x, self.bias_h = bias[: self.last_x], bias[self.last_x :].numpy()
@@ -230,10 +232,8 @@ class _Chunks:
         self.given = constants, _arrays([x.contiguous() for x in rest[len(cell.states) :]])
         self.lanes = inputs.shape[1] * parts, units
         self.whose = first, first, last, plan.arrived
-
-    def gates(self) -> np.ndarray:
-        """Room for what the inputs give to a chunk, and for adjoints."""
-        return blank(self.weight_x, self.steps, self.mine.stop - self.mine.start, self.columns).numpy()
+        self.gates = blank(self.weight_x, self.steps, last - first, self.columns).numpy()
+        self.adjoint = blank(self.weight_x, plan.kernel.SQUARED, units).numpy()  # begins with a cache line
 
     def room(self, count: int, steps: int) -> list[Tensor]:
         """Room for so many values of every unit at so many time steps: (steps, B parts, H / parts) each."""
@@ -241,12 +241,12 @@ class _Chunks:
 
     def forward(self, states: Sequence, found: Sequence, kept: Sequence, signals: Sequence) -> list[list[np.ndarray]]:
         """Fill all these; checkpointed, `states` holds one chunk, and those before each chunk are returned."""
-        checkpoint, names, between, mine, room = self.plan.checkpoint, self.plan.cell.states, [], self.mine, self.gates()
+        checkpoint, names, between, mine = self.plan.checkpoint, self.plan.cell.states, [], self.mine
         for begin, end in self.spans():
             if checkpoint:
                 between.append([state[0, mine].copy() for state in states])
             seen = tuple(z[begin:end] if len(z) > 1 else z for z in kept)
-            self.advance(begin, end, room[: end - begin], seen, states, signals)
+            self.advance(begin, end, seen, states, signals)
             if checkpoint:
                 for name, whole in zip(self.plan.wanted, found, strict=True):
                     whole[begin:end, mine] = states[names.index(name)][1 : end - begin + 1, mine]
@@ -261,30 +261,29 @@ class _Chunks:
 
         whole  `kept` are the preactivations of all time steps; else room for those of a chunk, which are made again
         """
-        kernel, mine, checkpoint, room = self.plan.kernel, self.mine, self.plan.checkpoint, self.gates()
+        kernel, mine, checkpoint = self.plan.kernel, self.mine, self.plan.checkpoint
         run, sums_of = (kernel.backward, _NONE) if squares is None else (kernel.gauged, squares)
-        adjoint = blank(self.weight_x, kernel.SQUARED, self.lanes[1]).numpy()
-        fixed = self.scratch, self.again, *self.given, to_lower, states, adjoints, carried, back, sums, sums_of, adjoint
-        shapes = (self.inputs.shape[2], self.last_x), self.weight_h.shape, (self.columns,)
-        by_input, to_weight_h, to_bias = (self.weight_x.new_zeros(shape) for shape in shapes)
+        fixed = self.scratch, self.again, *self.given, to_lower, states, adjoints, carried, back, sums
+        shapes = (self.inputs.shape[2], self.last_x), tuple(self.weight_h.shape), (self.columns,)
+        by_input, to_weight_h, to_bias = _tensors(*(np.zeros(shape, self.inputs.dtype) for shape in shapes))
         for n, (begin, end) in reversed(list(enumerate(self.spans()))):
             for values, gradient in given:
                 values[: end - begin, mine] = gradient[begin:end, mine]
-            place, gates = 0 if checkpoint else begin, room[: end - begin]
+            place, gates = 0 if checkpoint else begin, self.gates[: end - begin]
             seen = tuple(z[begin:end] if whole else z[: end - begin] for z in kept)
             if checkpoint:
                 for state, first in zip(states, between[n], strict=True):
                     state[0, mine] = first
-                self.advance(begin, end, gates, seen, states, ())
+                self.advance(begin, end, seen, states, ())
             hidden, columns = states[0][place : place + end - begin, self.seen], _rows(gates)
             before = torch.from_numpy(hidden.reshape(-1, self.plan.cell.units))
             by_x, by_h = _tensors(columns[:, : self.last_x], columns[:, self.first_h :])
             if not checkpoint and not whole:
-                self.of_x(begin, end, gates)
+                self.of_x(begin, end)
                 by_h.addmm_(before, self.weight_h.t())
                 for z, again in zip(seen, np.split(gates, len(seen), 2), strict=True):
                     z[:, mine] = again
-            run(gates, seen, *fixed, begin, place, *self.whose)
+            run(gates, seen, *fixed, sums_of, self.adjoint, begin, place, *self.whose)
             fed, after = _tensors(_rows(self.inputs[begin:end, self.seen]).T, columns.T[self.first_h :])
             by_input.addmm_(fed, by_x)  # few rows: BLAS is fast that way round only
             to_weight_h.addmm_(after, before)
@@ -308,16 +307,16 @@ class _Chunks:
         edges = range(0, len(self.inputs), self.steps)
         return ((begin, min(begin + self.steps, len(self.inputs))) for begin in edges)
 
-    def advance(self, begin: int, end: int, gates: np.ndarray, kept: tuple, states: Sequence, signals: Sequence) -> None:
+    def advance(self, begin: int, end: int, kept: tuple, states: Sequence, signals: Sequence) -> None:
         """Run the cell over a chunk, from the states before it on."""
-        self.of_x(begin, end, gates)
+        self.of_x(begin, end)
         run = self.plan.kernel.traced if signals else self.plan.kernel.forward
-        place = 0 if self.plan.checkpoint else begin
-        run(gates, kept, self.scratch, self.there, *self.given, states, signals, begin, place, *self.whose)
+        arrays = self.gates[: end - begin], kept, self.scratch, self.there, *self.given, states, signals
+        run(*arrays, begin, 0 if self.plan.checkpoint else begin, *self.whose)
 
-    def of_x(self, begin: int, end: int, gates: np.ndarray) -> None:
+    def of_x(self, begin: int, end: int) -> None:
         """Fill in what the inputs and the biases give."""
-        edge, columns = self.last_x, _rows(gates)
+        edge, columns = self.last_x, _rows(self.gates[: end - begin])
         out, inputs = _tensors(columns[:, :edge], _rows(self.inputs[begin:end, self.seen]))
         torch.addmm(self.bias_x, inputs, self.weight_x.t(), out=out)
         columns[:, edge:] = self.bias_h

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 
 from rnnscope.core.cells.cell import Cell
 from rnnscope.core.engines.emitting import Emitted, backward_lines, forward_lines, signals_of
@@ -102,11 +103,12 @@ def {name}(gates, kept, rows, weight, constants, lower, states, signals, begin, 
     run the slow loop.
 
     The units of a single sequence can be parted among threads, which meet at each time step: then parts stand where
-    else sequences stand, `gates` and `weight` are those of the part, and h is that of all.
+    else sequences stand, `gates` and `weight` are those of the part, and h is that of all. In rows[1] lies what a time step
+    has found of a state and the next one needs again.
     """
     steps, units = gates.shape[0], np.uint64(states[0].shape[2])  # without a sign, for which no index is looked at then
     parts = weight.shape[1] // states[0].shape[2]
-    for t in range(steps):
+{ready}    for t in range(steps):
         at, now = place + t, begin + t
         row, before = rows[0], states[0][at, first:last]
         if parts > 1:
@@ -177,8 +179,8 @@ def source_of(cell: Cell, dtype: str) -> str:
     return (
         HEAD.format(signals=signals, gates=gates, squared=gauged["rows"], **head)
         + helpers
-        + FORWARD.format(name="forward", before=keeps, body=_forward(cell, forward_lines(cell), {}))
-        + FORWARD.format(name="traced", before=keeps, body=_forward(cell, traced, gates))
+        + FORWARD.format(name="forward", before=keeps, **_forward(cell, forward_lines(cell), {}))
+        + FORWARD.format(name="traced", before=keeps, **_forward(cell, traced, gates))
         + BACKWARD.format(name="backward", before=given, body=back, after="")
         + BACKWARD.format(name="gauged", before=given, body=gauged["body"], after=gauged["after"])
         + _warm(cell, len(signals), gauged["rows"])
@@ -203,8 +205,8 @@ def _gates(cell: Cell, traced: Emitted) -> dict[str, int]:
     return {name: columns.pop(word) for name, word in words if word in columns}
 
 
-def _forward(cell: Cell, emitted: Emitted, gates: Mapping[str, int]) -> str:
-    count, loads, stores = len(cell.states), [], []
+def _forward(cell: Cell, emitted: Emitted, gates: Mapping[str, int]) -> dict[str, str]:
+    count, loads, stores, ready = len(cell.states), [], [], []
     for n, column, of_h in _columns(cell):
         seen = "" if of_h is None else f" + row[b, {of_h} * units + k]"
         loads.append(f"z{n} = gates[t, b - offset, {column} * units + k]{seen}")
@@ -213,7 +215,26 @@ def _forward(cell: Cell, emitted: Emitted, gates: Mapping[str, int]) -> str:
     words = zip(signals_of(cell), emitted.results[count:], strict=False)
     written = [word for name, word in words if name not in gates]
     stores += [f"signals[{n}][now, b, k] = {word}" for n, word in enumerate(written)]
-    return _indented(loads + _given(cell) + emitted.lines + stores)
+    lines = dict(line.split(" = ", 1) for line in emitted.lines)
+    for n, (name, twin) in enumerate(_found_before(cell, lines, emitted.results)):
+        place = f"rows[1, b, {n} * units + k]"
+        ready += [f"{state} = states[{state[1:]}][place, b, k]" for state in re.findall(r"s\d+", lines[name])]
+        ready.append(f"{place} = {lines[name]}")
+        stores.append(f"{place} = {twin}")
+        lines[name] = place
+    body = loads + _given(cell) + [f"{name} = {value}" for name, value in lines.items()] + stores
+    loops = "    for b in range(first, last):\n        for k in range(units):\n"
+    return {"body": _indented(body), "ready": f"{loops}{_indented(ready, 12)}\n" if ready else ""}
+
+
+def _found_before(cell: Cell, lines: Mapping[str, str], results: Sequence[str]) -> list[tuple[str, str]]:
+    """Lines that are a function of one state before, such as its logarithm, with the line that is the same of it after."""
+    names, found = {value: name for name, value in lines.items()}, []
+    for name, value in lines.items():
+        if call := re.fullmatch(r"(\w+)\(s(\d+)\)", value):
+            found.append((name, names.get(f"{call[1]}({results[int(call[2])]})")))
+    room = sum("h" in source for source in cell.gates.values())
+    return [(name, twin) for name, twin in found if twin][:room]
 
 
 def _backward(cell: Cell, emitted: Emitted) -> list[str]:
