@@ -211,9 +211,9 @@ class _Chunks:
     """The way of some sequences, first..last, there and back, by chunks of time steps: what one thread does.
 
     What the inputs give to a chunk, and the adjoints of its preactivations, (C, last - first, gates fed * H), are its own;
-    other arrays are those of all sequences.
-    Where the units of a single sequence are parted, it is the way of a part, and the weights and biases are its rows. Views
-    are numpy's: each of torch's lets go of Python's lock, for which the threads would queue.
+    other arrays are those of all sequences. Where the units of a single sequence are parted, it is the way of a part, and
+    the weights and biases are its rows. Views are numpy's: each of torch's lets go of Python's lock, for which the threads
+    would queue.
     """
 
     def __init__(self, plan, inputs, weight_x, weight_h, bias, vectors, rest, packed, scratch, first, last):
