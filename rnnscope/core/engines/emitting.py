@@ -5,6 +5,7 @@ Nobody writes a gradient by hand: the adjoint is `torch.func.vjp` of the same up
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -80,6 +81,17 @@ class Emitted:
     lines: list[str]
     results: list[str]
 
+    def knowing(self, known: Mapping[str, str]) -> Emitted:
+        """The same with what is known for some names in place of how they are found, and without lines of no use then."""
+        lines, needed = [], set(self.results)
+        for line in reversed(self.lines):
+            name, value = line.split(" = ", 1)
+            if name in needed:
+                value = known.get(name, value)
+                needed.update(re.findall(r"\w+", value))
+                lines.append(f"{name} = {value}")
+        return Emitted(lines[::-1], self.results)
+
 
 def signals_of(cell: Cell) -> list[str]:
     """What a traced kernel writes beside the states, in this order."""
@@ -103,7 +115,7 @@ def forward_lines(cell: Cell, operations: Operations = OPERATIONS, traced: bool 
 def backward_lines(cell: Cell, operations: Operations = OPERATIONS, gauged: bool = False) -> Emitted:
     """The adjoints of gates, states and lower, in this order, from the same and the new states' adjoints `a0, ...`.
 
-    Gauged, the adjoints of the new states in each of the cell's coordinates follow.
+    Gauged, the adjoints of the new states in each of the cell's coordinates follow; then, always, the new states.
     """
     names = _arguments(cell)
 
@@ -115,7 +127,7 @@ def backward_lines(cell: Cell, operations: Operations = OPERATIONS, gauged: bool
         adjoints = values[len(names) :]
         new, pull = torch.func.vjp(update, *values[: len(names)])
         states, gradients = (dict(zip(cell.states, part, strict=True)) for part in (new, adjoints))
-        return *pull(adjoints), *(cell.in_coordinates(states, gradients).values() if gauged else ())
+        return *pull(adjoints), *(cell.in_coordinates(states, gradients).values() if gauged else ()), *new
 
     return _emit(adjoint, names + _numbered("a", cell.states), operations)
 

@@ -281,8 +281,7 @@ class _Chunks:
             if not checkpoint and not whole:
                 self.of_x(begin, end)
                 by_h.addmm_(before, self.weight_h.t())
-                for z, again in zip(seen, np.split(gates, len(seen), 2), strict=True):
-                    z[:, mine] = again
+                kernel.keep(gates, seen, *self.whose[:3])
             run(gates, seen, *fixed, sums_of, self.adjoint, begin, place, *self.whose)
             fed, after = _tensors(_rows(self.inputs[begin:end, self.seen]).T, columns.T[self.first_h :])
             by_input.addmm_(fed, by_x)  # few rows: BLAS is fast that way round only

@@ -18,7 +18,9 @@ HEAD = '''"""Emitted by rnnscope from the update of the {name}; not to be edited
 import math
 
 import numpy as np
+from llvmlite import ir
 from numba import njit, types
+from numba.core import cgutils
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.extending import intrinsic
 
@@ -36,8 +38,11 @@ class Apart(CompilerBase):
 
 F = np.{dtype}
 SIGNALS = {signals}  # that are written beside the states
-GATES = {gates}  # others, which are preactivations as they are kept, and the places of these
+GATES = {gates}  # others, which are what is kept of a gate, and the places of these
 SQUARED = {squared}  # adjoints of each unit whose squares are summed for norms
+LINE = 64 // F().itemsize  # numbers in a line of the cache
+AHEAD = 2  # time steps
+NEAR = 4096 // F().itemsize  # numbers at a time step of which the processor has the next ones ready by itself
 INFINITY, NAN = math.inf, math.nan
 OPTIONS = {{"error_model": "numpy", "fastmath": {{"contract"}}, "nogil": True}}
 KERNEL = OPTIONS | {{"cache": True, "pipeline_class": Apart}}
@@ -55,6 +60,21 @@ def squared(values):
 def place(context, builder, signature, arguments):
     """Where the first entry of an array is."""
     return context.make_array(signature.args[0])(context, builder, arguments[0]).data
+
+
+@intrinsic
+def fetched(typing, values, t, b, k):
+    """Ask for the line of an entry that is soon to be read."""
+
+    def generate(context, builder, signature, arguments):
+        array = context.make_array(values)(context, builder, arguments[0])
+        entry = builder.bitcast(cgutils.get_item_pointer(context, builder, values, array, arguments[1:]), cgutils.voidptr_t)
+        how = [ir.IntType(32)(n) for n in (0, 2, 1)]  # to be read, into the second cache, data
+        kind = ir.FunctionType(ir.VoidType(), [entry.type, *(number.type for number in how)])
+        builder.call(builder.module.declare_intrinsic("llvm.prefetch", [entry.type], kind), [entry, *how])
+        return context.get_dummy_value()
+
+    return types.void(values, types.intp, types.intp, types.intp), generate
 
 
 @intrinsic
@@ -97,8 +117,8 @@ FORWARD = '''
 def {name}(gates, kept, rows, weight, constants, lower, states, signals, begin, place, offset, first, last, arrived):
     """States after each time step of the chunk from `begin` on, for sequences first..last: states[place] is given.
 
-    `gates` holds what the inputs and the biases give; with what the states before give on top of it, it goes to `kept`,
-    for each gate that something feeds all of the chunk or one row that is overwritten. The rows of `gates` are those from
+    `gates` holds what the inputs and the biases give; with what the states before give on top of it, it makes what is
+    `kept`, for each gate that something feeds all of the chunk or one row that is overwritten. The rows of `gates` are those from
     `offset` on, which is `first`; but knowing that, LLVM would compare blocks of sequences where rows do not overlap, and
     run the slow loop.
 
@@ -127,15 +147,16 @@ def {name}(
     gates, kept, rows, weight, constants, lower, to_lower, states, adjoints, carried, back, sums, squares, adjoint,
     begin, place, offset, first, last, arrived,
 ):
-    """Adjoints of all preactivations of the chunk from `begin` on, which are `kept`, in `gates`, for sequences first..last.
+    """Adjoints of all preactivations of the chunk from `begin` on, in `gates`, for sequences first..last.
 
     `adjoints` are those of the outputs, or one row of zeros; `carried` and `back` hold what the chunk hands to the one
     before it. Adjoints of gates that nothing feeds are added to `sums[first]`. `squares` gets the sums over units of the
     squared adjoints of the states after each time step: of the whole in coordinates, then of each state; `adjoint` is room
     for them. Of parted units, `weight` holds the columns of the part, and two rows take turns, so that no part writes where
-    another one still reads.
+    another one still reads. Time runs backward through memory, which no processor foresees where time steps are short.
     """
     steps, units = gates.shape[0], np.uint64(states[0].shape[2])
+    short = (last - first) * states[0].shape[2] < NEAR
     for t in range(steps - 1, -1, -1):
         at, now = place + t, begin + t
         row = rows[now % 2]
@@ -143,11 +164,26 @@ def {name}(
         for b in range(first, last):
             for k in range(units):
 {body}
-{after}        after = row[first:last]
+{after}        if short and t >= AHEAD:
+            for b in range(first, last):
+                for k in range(0, states[0].shape[2], LINE):
+{ahead}
+        after = row[first:last]
         if weight.shape[1] > row.shape[1]:
             meet(arrived, len(row))
             after = row.reshape(1, -1)
         product(after, weight, back[first:last], t % 2)
+'''
+
+KEEP = '''
+@njit(**KERNEL)
+def keep(gates, kept, offset, first, last):
+    """What is kept of the preactivations of a chunk, which are whole in `gates`."""
+    units = np.uint64(kept[0].shape[2])
+    for t in range(gates.shape[0]):
+        for b in range(first, last):
+            for k in range(units):
+{body}
 '''
 
 WARM = '''
@@ -159,6 +195,7 @@ def warm():
     kept, lower, to_lower, states, adjoints, carried, signals = (
         tuple(np.zeros(shape, F) for _ in range(count)) for count, shape in {counts}
     )
+    keep(gates, kept, 0, 0, 1)
     for kernel in forward, traced:
         kernel(gates, kept, rows, there, constants, lower, states, signals, 0, 0, 0, 0, 1, arrived)
     for kernel in backward, gauged:
@@ -169,21 +206,27 @@ def warm():
 
 def source_of(cell: Cell, dtype: str) -> str:
     """Python source of the kernels of a cell in "float32" or "float64". Raises Unemittable."""
-    back, gauged, traced = _indented(_backward(cell, backward_lines(cell))), _gauged(cell), forward_lines(cell, traced=True)
+    forward, traced = forward_lines(cell), forward_lines(cell, traced=True)
+    backward, gauged = (_after_states(cell, backward_lines(cell, gauged=gauged)) for gauged in (False, True))
+    kept = _kept(cell, forward, gauged)
+    gates = _gates(cell, traced, kept)
+    signals = [name for name in signals_of(cell) if name not in gates]
     given = _indented([f"given{n} = min(t, len(adjoints[{n}]) - 1)" for n, _ in enumerate(cell.states)], 8)
     keeps = _indented([f"keeps{n} = min(t, len(kept[{column}]) - 1)" for n, column, _ in _columns(cell)], 8)
-    gates = _gates(cell, traced)
-    signals = [name for name in signals_of(cell) if name not in gates]
+    ahead = [f"fetched(states[{n}], at - AHEAD, b, k)" for n, _ in enumerate(cell.states)]
+    ahead = _indented(ahead + [f"fetched(kept[{column}], t - AHEAD, b, k)" for _, column, _ in _columns(cell)], 20)
+    back, sums = _indented(_backward(cell, backward, kept)), _gauged(cell, gauged, kept)
     helpers = (SINGLE if dtype == "float32" else DOUBLE).replace("\ndef ", '\n@njit(inline="always", **OPTIONS)\ndef ')
     head = {"name": cell.name, "dtype": dtype, "yielding": YIELDING, "looks": LOOKS}
     return (
-        HEAD.format(signals=signals, gates=gates, squared=gauged["rows"], **head)
+        HEAD.format(signals=signals, gates=gates, squared=sums["rows"], **head)
         + helpers
-        + FORWARD.format(name="forward", before=keeps, **_forward(cell, forward_lines(cell), {}))
-        + FORWARD.format(name="traced", before=keeps, **_forward(cell, traced, gates))
-        + BACKWARD.format(name="backward", before=given, body=back, after="")
-        + BACKWARD.format(name="gauged", before=given, body=gauged["body"], after=gauged["after"])
-        + _warm(cell, len(signals), gauged["rows"])
+        + FORWARD.format(name="forward", before=keeps, **_forward(cell, forward, kept, {}))
+        + FORWARD.format(name="traced", before=keeps, **_forward(cell, traced, kept, gates))
+        + KEEP.format(body=_indented(_keep(cell, kept)))
+        + BACKWARD.format(name="backward", before=given, body=back, after="", ahead=ahead)
+        + BACKWARD.format(name="gauged", before=given, body=sums["body"], after=sums["after"], ahead=ahead)
+        + _warm(cell, len(signals), sums["rows"])
     )
 
 
@@ -198,19 +241,52 @@ def _warm(cell: Cell, signals: int, squared: int) -> str:
     return WARM.format(shapes=shapes, counts=each, norms=1 + states)
 
 
-def _gates(cell: Cell, traced: Emitted) -> dict[str, int]:
-    """Signals that are a preactivation as it is, and its column."""
-    columns = {f"z{n}": column for n, column, _ in _columns(cell)}
+def _after_states(cell: Cell, emitted: Emitted) -> Emitted:
+    """The way back from the new states as they are stored, which then need not be made again."""
+    count = len(cell.states)
+    found = {name: f"states[{n}][at + 1, b, k]" for n, name in enumerate(emitted.results[-count:])}
+    return Emitted(emitted.lines, emitted.results[:-count]).knowing(found)
+
+
+def _kept(cell: Cell, forward: Emitted, backward: Emitted) -> dict[int, str]:
+    """What is kept of each gate that something feeds: one function of it, where the way back needs no more, or itself."""
+    kept, found = {}, {line.split(" = ", 1)[1] for line in forward.lines}
+    for n, _, _ in _columns(cell):
+        uses = [line.split(" = ", 1)[1] for line in backward.lines if re.search(rf"\bz{n}\b", line)]
+        alone = len(uses) == 1 and uses[0] in found and re.fullmatch(rf"\w+\(z{n}\)", uses[0])
+        kept[n] = uses[0] if alone else f"z{n}"
+    return kept
+
+
+def _named(value: str, emitted: Emitted) -> str:
+    """What a value is called: by the line that finds it, or as it is."""
+    return next((name for name, found in (line.split(" = ", 1) for line in emitted.lines) if found == value), value)
+
+
+def _gates(cell: Cell, traced: Emitted, kept: Mapping[int, str]) -> dict[str, int]:
+    """Signals that are what is kept of a gate, and its column."""
+    columns = {_named(kept[n], traced): column for n, column, _ in _columns(cell)}
     words = zip(signals_of(cell), traced.results[len(cell.states) :], strict=True)
     return {name: columns.pop(word) for name, word in words if word in columns}
 
 
-def _forward(cell: Cell, emitted: Emitted, gates: Mapping[str, int]) -> dict[str, str]:
-    count, loads, stores, ready = len(cell.states), [], [], []
+def _sums(cell: Cell) -> list[str]:
+    """The preactivations of gates that something feeds, forward: what inputs and biases give, and what h gives."""
+    lines = []
     for n, column, of_h in _columns(cell):
         seen = "" if of_h is None else f" + row[b, {of_h} * units + k]"
-        loads.append(f"z{n} = gates[t, b - offset, {column} * units + k]{seen}")
-        stores.append(f"kept[{column}][keeps{n}, b, k] = z{n}")
+        lines.append(f"z{n} = gates[t, b - offset, {column} * units + k]{seen}")
+    return lines
+
+
+def _keep(cell: Cell, kept: Mapping[int, str]) -> list[str]:
+    loads = [f"z{n} = gates[t, b - offset, {column} * units + k]" for n, column, _ in _columns(cell)]
+    return loads + [f"kept[{column}][t, b, k] = {kept[n]}" for n, column, _ in _columns(cell)]
+
+
+def _forward(cell: Cell, emitted: Emitted, kept: Mapping[int, str], gates: Mapping[str, int]) -> dict[str, str]:
+    count, ready = len(cell.states), []
+    stores = [f"kept[{column}][keeps{n}, b, k] = {_named(kept[n], emitted)}" for n, column, _ in _columns(cell)]
     stores += [f"states[{n}][at + 1, b, k] = {result}" for n, result in enumerate(emitted.results[:count])]
     words = zip(signals_of(cell), emitted.results[count:], strict=False)
     written = [word for name, word in words if name not in gates]
@@ -222,7 +298,7 @@ def _forward(cell: Cell, emitted: Emitted, gates: Mapping[str, int]) -> dict[str
         ready.append(f"{place} = {lines[name]}")
         stores.append(f"{place} = {twin}")
         lines[name] = place
-    body = loads + _given(cell) + [f"{name} = {value}" for name, value in lines.items()] + stores
+    body = _sums(cell) + _given(cell) + [f"{name} = {value}" for name, value in lines.items()] + stores
     loops = "    for b in range(first, last):\n        for k in range(units):\n"
     return {"body": _indented(body), "ready": f"{loops}{_indented(ready, 12)}\n" if ready else ""}
 
@@ -237,9 +313,11 @@ def _found_before(cell: Cell, lines: Mapping[str, str], results: Sequence[str]) 
     return [(name, twin) for name, twin in found if twin][:room]
 
 
-def _backward(cell: Cell, emitted: Emitted) -> list[str]:
+def _backward(cell: Cell, emitted: Emitted, kept: Mapping[int, str]) -> list[str]:
     fed, count = list(_columns(cell)), len(cell.gates)
-    loads = [f"z{n} = kept[{column}][t, b, k]" for n, column, _ in fed] + _given(cell)
+    found = {_named(kept[n], emitted): f"kept[{column}][t, b, k]" for n, column, _ in fed}
+    loads = [f"{name} = {place}" for name, place in found.items() if name.startswith("z")] + _given(cell)
+    emitted = emitted.knowing(found)
     for n in range(len(cell.states)):
         seen = " + back[b, k]" if n == 0 else ""
         loads.append(f"a{n} = adjoints[{n}][given{n}, b, k] + carried[{n}][b, k]{seen}")
@@ -256,12 +334,12 @@ def _backward(cell: Cell, emitted: Emitted) -> list[str]:
     return loads + emitted.lines + stores
 
 
-def _gauged(cell: Cell) -> dict[str, object]:
+def _gauged(cell: Cell, emitted: Emitted, kept: Mapping[int, str]) -> dict[str, object]:
     """The same with what norms are made of: what is squared is put by in the loop over units, and summed behind it."""
-    emitted, parts = backward_lines(cell, gauged=True), [f"a{n}" for n, _ in enumerate(cell.states)]
+    parts = [f"a{n}" for n, _ in enumerate(cell.states)]
     coordinates = emitted.results[len(cell.gates) + len(cell.states) + len(cell.lower) :]
     row = {name: n for n, name in enumerate(dict.fromkeys([*coordinates, *parts]))}
-    body = _backward(cell, emitted) + [f"adjoint[{n}, k] = {name}" for name, n in row.items()]
+    body = _backward(cell, emitted, kept) + [f"adjoint[{n}, k] = {name}" for name, n in row.items()]
     sums = [f"q{n} = squared(adjoint[{n}])" for n in row.values()]
     for n, names in enumerate((coordinates, *([part] for part in parts))):
         sums.append(f"squares[now, b, {n}] = " + " + ".join(f"q{row[name]}" for name in names))
