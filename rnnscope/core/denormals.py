@@ -8,13 +8,13 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 
-SMALLEST = np.full(1, 1e-45, np.float32)
+SMALLEST, TWO = np.float32(1e-45), np.float32(2)
 
 
 @contextmanager
 def flushed() -> Iterator[None]:
     """Within, this thread takes them for 0: training over long sequences is up to 13 times faster for it."""
-    already = not (SMALLEST * np.float32(2)).any()
+    already = not SMALLEST * TWO
     torch.set_flush_denormal(True)
     try:
         yield

@@ -69,7 +69,7 @@ class RWA(Cell):
             "hidden": torch.tanh(self.start).expand(batch, -1),
             "numerator": zero,
             "denominator": zero,
-            "running_maximum": zero - 1e38,
+            "running_maximum": self.start.new_full((batch, self.units), -1e38),
         }
 
     def update(self, gates: Values, state: Values) -> tuple[Values, Values]:

@@ -53,6 +53,8 @@ def _give_back(memory: np.ndarray) -> None:
 
 def _tidy() -> None:
     """Keep what has come back, and let go of what has been unused longest."""
+    if not _returned:
+        return
     while _returned:
         _idle.append(_returned.popleft())
     while sum(memory.nbytes for memory in _idle) > IDLE:

@@ -25,7 +25,6 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
-from torch.nn.functional import pad
 
 from rnnscope.core.cells.cell import Cell, Values
 from rnnscope.core.denormals import flushed
@@ -72,7 +71,7 @@ def fused(
     inputs, start = inputs.contiguous(), cell.initial_state(inputs.shape[1]) if start is None else start
     constants = cell.constants()
     vectors = torch.stack(constants) if constants else inputs.new_zeros(0, cell.units)
-    nothing = inputs.new_zeros(()).expand(*inputs.shape[:2], cell.units)
+    nothing = inputs.new_zeros(1).expand(*inputs.shape[:2], cell.units) if cell.lower else None
     below = [lower[name] if lower else nothing for name in cell.lower]
     plan = _Plan(cell, kernel, wanted, record, checkpoint, 1 if checkpoint or inputs.shape[1] != 1 else _parts(cell))
     weights = (cell.weight_x, cell.weight_h, cell.full_bias(), vectors)
@@ -114,10 +113,13 @@ class _Plan:
 
     def packed(self, weight_h: Tensor) -> list[tuple[np.ndarray, np.ndarray]]:
         """For each part: what multiplies h, and what multiplies the adjoints of what h feeds, of all parts as these lie."""
-        rows = self.by_part(weight_h.detach()).transpose(0, 1).flatten(1, 2)  # (parts, gates H / parts, H)
-        there = [self.kernel.packed(part.t()).numpy() for part in rows]
-        rows = pad(rows, (0, 0, 0, _width(there[0]) - rows.shape[1])).flatten(0, 1)
-        again = [self.kernel.packed(part).numpy() for part in rows.chunk(self.parts, 1)]
+        units, parts = self.cell.units, self.parts
+        rows = weight_h.detach().numpy().reshape(len(weight_h) // units, parts, units // parts, units)
+        rows = rows.swapaxes(0, 1).reshape(parts, len(weight_h) // parts, units)
+        there = [self.kernel.packed(part.T) for part in rows]
+        whole = np.zeros((parts, _width(there[0]), units), rows.dtype)
+        whole[:, : rows.shape[1]] = rows
+        again = [self.kernel.packed(part) for part in np.split(_rows(whole), parts, 1)]
         return list(zip(there, again, strict=True))
 
     def scratch(self, packed: list[tuple[np.ndarray, np.ndarray]], batch: int) -> np.ndarray:
@@ -201,9 +203,8 @@ class _Loop(torch.autograd.Function):
         carried[0] += back[:, : lanes[1]]
         if plan.parts > 1:
             to_x = None if to_x is None else to_x.sum(1, keepdim=True)
-            squares = None if squares is None else squares.sum(1, keepdim=True)
-        to_vectors = sums.unflatten(0, (batch, plan.parts)).sum(0).transpose(0, 1).reshape(vectors.shape)
-        norms = None if squares is None else squares.sqrt_()
+        to_vectors = sums.view(batch, plan.parts, *sums.shape[1:]).sum(0).transpose(0, 1).reshape(vectors.shape)
+        norms = squares if squares is None or plan.parts == 1 else squares.sum(1, keepdim=True).sqrt_()
         return None, norms, to_x, *to_weights, to_vectors, *(plan.unfolded(x) for x in (*carried, *to_lower))
 
 
@@ -283,6 +284,8 @@ class _Chunks:
                 by_h.addmm_(before, self.weight_h.t())
                 kernel.keep(gates, seen, *self.whose[:3])
             run(gates, seen, *fixed, sums_of, self.adjoint, begin, place, *self.whose)
+            if squares is not None and self.plan.parts == 1:
+                np.sqrt(squares[begin:end, mine], out=squares[begin:end, mine])
             fed, after = _tensors(_rows(self.inputs[begin:end, self.seen]).T, columns.T[self.first_h :])
             by_input.addmm_(fed, by_x)  # few rows: BLAS is fast that way round only
             to_weight_h.addmm_(after, before)
@@ -351,13 +354,12 @@ def _each(work: Callable, shares: Sequence, plan: _Plan) -> list:
     As torch has it, a thread that asks it for its number of threads for the first time meanwhile has one from then on.
     """
     threads, together = torch.get_num_threads(), _gang if plan.parts > 1 else nullcontext()
-    elsewhere = torch.no_grad()(_releasing(work, plan))
     with together, flushed():
         plan.arrived[:] = 0
         others = []
         torch.set_num_threads(1)
         try:
-            others.extend(_pool(len(shares) - 1).submit(elsewhere, share) for share in shares[1:])
+            others.extend(_pool(len(shares) - 1).submit(_part, work, share, plan) for share in shares[1:])
             return [work(shares[0]), *(other.result() for other in others)]
         except BaseException:
             plan.arrived[:] = NEVER
@@ -367,17 +369,14 @@ def _each(work: Callable, shares: Sequence, plan: _Plan) -> list:
             wait(others)
 
 
-def _releasing(work: Callable, plan: _Plan) -> Callable:
-    """The work of a part; if it fails, the others, which would wait for it, wait no more."""
-
-    def part(share: object) -> object:
-        try:
+def _part(work: Callable, share: object, plan: _Plan) -> object:
+    """What `work` gives for a share; if it fails, the others, which would wait for it, wait no more."""
+    try:
+        with torch.no_grad():
             return work(share)
-        except BaseException:
-            plan.arrived[:] = NEVER
-            raise
-
-    return part
+    except BaseException:
+        plan.arrived[:] = NEVER
+        raise
 
 
 @cache

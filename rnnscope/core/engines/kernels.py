@@ -41,7 +41,7 @@ SIGNALS = {signals}  # that are written beside the states
 GATES = {gates}  # others, which are what is kept of a gate, and the places of these
 SQUARED = {squared}  # adjoints of each unit whose squares are summed for norms
 LINE = 64 // F().itemsize  # numbers in a line of the cache
-AHEAD = 2  # time steps
+AHEAD = 4  # time steps
 NEAR = 4096 // F().itemsize  # numbers at a time step of which the processor has the next ones ready by itself
 INFINITY, NAN = math.inf, math.nan
 OPTIONS = {{"error_model": "numpy", "fastmath": {{"contract"}}, "nogil": True}}
@@ -166,7 +166,6 @@ def {name}(
 {body}
 {after}        if short and t >= AHEAD:
             for b in range(first, last):
-                for k in range(0, states[0].shape[2], LINE):
 {ahead}
         after = row[first:last]
         if weight.shape[1] > row.shape[1]:
@@ -213,8 +212,6 @@ def source_of(cell: Cell, dtype: str) -> str:
     signals = [name for name in signals_of(cell) if name not in gates]
     given = _indented([f"given{n} = min(t, len(adjoints[{n}]) - 1)" for n, _ in enumerate(cell.states)], 8)
     keeps = _indented([f"keeps{n} = min(t, len(kept[{column}]) - 1)" for n, column, _ in _columns(cell)], 8)
-    ahead = [f"fetched(states[{n}], at - AHEAD, b, k)" for n, _ in enumerate(cell.states)]
-    ahead = _indented(ahead + [f"fetched(kept[{column}], t - AHEAD, b, k)" for _, column, _ in _columns(cell)], 20)
     back, sums = _indented(_backward(cell, backward, kept)), _gauged(cell, gauged, kept)
     helpers = (SINGLE if dtype == "float32" else DOUBLE).replace("\ndef ", '\n@njit(inline="always", **OPTIONS)\ndef ')
     head = {"name": cell.name, "dtype": dtype, "yielding": YIELDING, "looks": LOOKS}
@@ -224,8 +221,8 @@ def source_of(cell: Cell, dtype: str) -> str:
         + FORWARD.format(name="forward", before=keeps, **_forward(cell, forward, kept, {}))
         + FORWARD.format(name="traced", before=keeps, **_forward(cell, traced, kept, gates))
         + KEEP.format(body=_indented(_keep(cell, kept)))
-        + BACKWARD.format(name="backward", before=given, body=back, after="", ahead=ahead)
-        + BACKWARD.format(name="gauged", before=given, body=sums["body"], after=sums["after"], ahead=ahead)
+        + BACKWARD.format(name="backward", before=given, body=back, after="", ahead=_ahead(cell, []))
+        + BACKWARD.format(name="gauged", before=given, body=sums["body"], after=sums["after"], ahead=_ahead(cell, ["squares"]))
         + _warm(cell, len(signals), sums["rows"])
     )
 
@@ -344,6 +341,15 @@ def _gauged(cell: Cell, emitted: Emitted, kept: Mapping[int, str]) -> dict[str, 
     for n, names in enumerate((coordinates, *([part] for part in parts))):
         sums.append(f"squares[now, b, {n}] = " + " + ".join(f"q{row[name]}" for name in names))
     return {"rows": len(row), "body": _indented(body), "after": _indented(sums, 12) + "\n"}
+
+
+def _ahead(cell: Cell, written: list[str]) -> str:
+    """Calls for the lines that the way back reads, and of arrays `written` with a line for a time step of a sequence."""
+    lines = [f"fetched(states[{n}], at - AHEAD, b, k)" for n, _ in enumerate(cell.states)]
+    lines += [f"fetched(kept[{column}], t - AHEAD, b, k)" for _, column, _ in _columns(cell)]
+    lines += [f"fetched(lower[{n}], now - AHEAD, b, k)" for n, _ in enumerate(cell.lower)]
+    lines = ["for k in range(0, states[0].shape[2], LINE):", *(f"    {line}" for line in lines)]
+    return _indented([f"fetched({array}, now - AHEAD, b, 0)" for array in written] + lines)
 
 
 def _columns(cell: Cell):

@@ -16,12 +16,11 @@ from itertools import product as pairs
 
 import llvmlite.binding
 import numba
+import numpy as np
 from llvmlite import ir
 from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
-from torch import Tensor
-from torch.nn.functional import pad
 
 FEATURES = numba.config.CPU_FEATURES or llvmlite.binding.get_host_cpu_features().flatten()
 BYTES = next((size for name, size in (("+avx512f", 64), ("+avx,", 32)) if name in FEATURES + ","), 16)  # of a vector
@@ -30,11 +29,14 @@ VECTORS = 2  # beside one another in a tile
 INDEX = ir.IntType(64)
 
 
-def packed(matrix: Tensor) -> Tensor:
+def packed(matrix: np.ndarray) -> np.ndarray:
     """(K, N) in panels of N, (panels, K, columns of a tile), with zeros beyond the last column."""
-    columns = VECTORS * BYTES // matrix.element_size()
-    whole = pad(matrix, (0, -matrix.shape[1] % columns))
-    return whole.view(len(matrix), whole.shape[1] // columns, columns).transpose(0, 1).contiguous()
+    rows, columns, width = *matrix.shape, VECTORS * BYTES // matrix.itemsize
+    whole = columns // width
+    panels = np.zeros((-(-columns // width), rows, width), matrix.dtype)
+    panels[:whole] = matrix[:, : whole * width].reshape(rows, whole, width).swapaxes(0, 1)
+    panels[whole:, :, : columns % width] = matrix[:, whole * width :]
+    return panels
 
 
 class _Tile:
