@@ -1,8 +1,9 @@
 """The fused engine, here on the CPU: a cell's update and its adjoint as one compiled loop each, products by the chunk.
 
-Only the states are kept, and of short runs the preactivations. Going back, those of a chunk of time steps are made again
-from the states by one product, and the weights' gradients are one product a chunk. The adjoint of every state at every
-time step falls out of the loop, and signals are written where they arise; those that are preactivations are the kept ones.
+Only the states are kept, and of short runs the gates: preactivations, or their sigmoid or tanh where the way back needs no
+more. Else the preactivations of a chunk of time steps are made again from the states by one product; the weights' gradients
+are one product a chunk. The adjoint of every state at every time step falls out of the loop, and signals are written where
+they arise; those that are kept anyway are not written twice.
 Threads share out the sequences, or the units of a single one: then they meet at each time step.
 
 Checkpointed, only the states between chunks are kept, and each chunk runs again on the way back: memory grows with the
@@ -34,7 +35,7 @@ from rnnscope.core.engines.kernel_cache import loaded
 from rnnscope.core.engines.reference import NORMS, Unrolled, unroll
 
 CHUNK = 3 * 2**17  # preactivations that are made at once: 1.5 MB, which stays in the cache
-KEPT = 2**27  # preactivations that are kept for the way back if a run has no more: 512 MB
+KEPT = 2**27  # numbers of gates that are kept for the way back if a run has no more: 512 MB
 WORTH = 2**17  # multiplications at a time step that a thread must have to be worth starting
 UPDATE = 2**6  # multiplications that take as long as the update of a unit
 PART = 2**16  # weights by h that a thread must have if the units of a single sequence are shared out
@@ -152,8 +153,9 @@ class _Loop(torch.autograd.Function):
         signals = [blank(inputs, steps, *lanes) for _ in plan.kernel.SIGNALS if plan.record]
         keep = any(ctx.needs_input_grad) and not plan.checkpoint and steps * batch * cell.columns <= KEPT
         seen = plan.kernel.GATES if plan.record else {}
-        lengths = [steps if keep or n in seen.values() else 1 for n in range(cell.columns // cell.units)]
-        kept = [blank(inputs, length, *lanes) for length in lengths]
+        whole = {*seen.values(), *(plan.kernel.READ if keep else ())}
+        gates = range(cell.columns // cell.units)
+        kept = [blank(inputs, steps if gate in whole else 1, *lanes) for gate in gates]
         ctx.plan, ctx.shares, ctx.rest = plan, shares, len(rest)
         arrays = tuple(map(_arrays, (states, found, kept, signals)))
         ctx.between = _each(lambda chunks: chunks.forward(*arrays), shares, plan)
@@ -260,7 +262,7 @@ class _Chunks:
     ) -> list[Tensor]:
         """Gradients of the weights by x and h and of the bias; those of the rest are filled in.
 
-        whole  `kept` are the preactivations of all time steps; else room for those of a chunk, which are made again
+        whole  `kept` has all time steps; else it is room for those of a chunk, which are made again
         """
         kernel, mine, checkpoint = self.plan.kernel, self.mine, self.plan.checkpoint
         run, sums_of = (kernel.backward, _NONE) if squares is None else (kernel.gauged, squares)
@@ -271,7 +273,7 @@ class _Chunks:
             for values, gradient in given:
                 values[: end - begin, mine] = gradient[begin:end, mine]
             place, gates = 0 if checkpoint else begin, self.gates[: end - begin]
-            seen = tuple(z[begin:end] if whole else z[: end - begin] for z in kept)
+            seen = tuple(z[: end - begin] if not whole else z[begin:end] if len(z) > 1 else z for z in kept)
             if checkpoint:
                 for state, first in zip(states, between[n], strict=True):
                     state[0, mine] = first

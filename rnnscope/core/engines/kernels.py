@@ -39,6 +39,7 @@ class Apart(CompilerBase):
 F = np.{dtype}
 SIGNALS = {signals}  # that are written beside the states
 GATES = {gates}  # others, which are what is kept of a gate, and the places of these
+READ = {read}  # places of what is kept of gates and the way back reads
 SQUARED = {squared}  # adjoints of each unit whose squares are summed for norms
 LINE = 64 // F().itemsize  # numbers in a line of the cache
 AHEAD = 4  # time steps
@@ -118,9 +119,9 @@ def {name}(gates, kept, rows, weight, constants, lower, states, signals, begin, 
     """States after each time step of the chunk from `begin` on, for sequences first..last: states[place] is given.
 
     `gates` holds what the inputs and the biases give; with what the states before give on top of it, it makes what is
-    `kept`, for each gate that something feeds all of the chunk or one row that is overwritten. The rows of `gates` are those from
-    `offset` on, which is `first`; but knowing that, LLVM would compare blocks of sequences where rows do not overlap, and
-    run the slow loop.
+    `kept`, for each gate that something feeds all of the chunk or one row that is overwritten. The rows of `gates` are
+    those from `offset` on, which is `first`; but knowing that, LLVM would compare blocks of sequences where rows do not
+    overlap, and run the slow loop.
 
     The units of a single sequence can be parted among threads, which meet at each time step: then parts stand where
     else sequences stand, `gates` and `weight` are those of the part, and h is that of all. In rows[1] lies what a time step
@@ -166,6 +167,7 @@ def {name}(
 {body}
 {after}        if short and t >= AHEAD:
             for b in range(first, last):
+                fetched(squares, now - AHEAD, b, 0)
 {ahead}
         after = row[first:last]
         if weight.shape[1] > row.shape[1]:
@@ -212,17 +214,19 @@ def source_of(cell: Cell, dtype: str) -> str:
     signals = [name for name in signals_of(cell) if name not in gates]
     given = _indented([f"given{n} = min(t, len(adjoints[{n}]) - 1)" for n, _ in enumerate(cell.states)], 8)
     keeps = _indented([f"keeps{n} = min(t, len(kept[{column}]) - 1)" for n, column, _ in _columns(cell)], 8)
+    read = [column for n, column, _ in _columns(cell) if _uses(_named(kept[n], gauged), gauged)]
     back, sums = _indented(_backward(cell, backward, kept)), _gauged(cell, gauged, kept)
+    both = {"before": given, "ahead": _indented(_ahead(cell, read))}
     helpers = (SINGLE if dtype == "float32" else DOUBLE).replace("\ndef ", '\n@njit(inline="always", **OPTIONS)\ndef ')
     head = {"name": cell.name, "dtype": dtype, "yielding": YIELDING, "looks": LOOKS}
     return (
-        HEAD.format(signals=signals, gates=gates, squared=sums["rows"], **head)
+        HEAD.format(signals=signals, gates=gates, read=read, squared=sums["rows"], **head)
         + helpers
         + FORWARD.format(name="forward", before=keeps, **_forward(cell, forward, kept, {}))
         + FORWARD.format(name="traced", before=keeps, **_forward(cell, traced, kept, gates))
         + KEEP.format(body=_indented(_keep(cell, kept)))
-        + BACKWARD.format(name="backward", before=given, body=back, after="", ahead=_ahead(cell, []))
-        + BACKWARD.format(name="gauged", before=given, body=sums["body"], after=sums["after"], ahead=_ahead(cell, ["squares"]))
+        + BACKWARD.format(name="backward", body=back, after="", **both)
+        + BACKWARD.format(name="gauged", **both, **sums)
         + _warm(cell, len(signals), sums["rows"])
     )
 
@@ -249,10 +253,16 @@ def _kept(cell: Cell, forward: Emitted, backward: Emitted) -> dict[int, str]:
     """What is kept of each gate that something feeds: one function of it, where the way back needs no more, or itself."""
     kept, found = {}, {line.split(" = ", 1)[1] for line in forward.lines}
     for n, _, _ in _columns(cell):
-        uses = [line.split(" = ", 1)[1] for line in backward.lines if re.search(rf"\bz{n}\b", line)]
+        uses = _uses(f"z{n}", backward)
         alone = len(uses) == 1 and uses[0] in found and re.fullmatch(rf"\w+\(z{n}\)", uses[0])
         kept[n] = uses[0] if alone else f"z{n}"
     return kept
+
+
+def _uses(name: str, emitted: Emitted) -> list[str]:
+    """The values that are found with what has this name."""
+    values = [line.split(" = ", 1)[1] for line in emitted.lines]
+    return [value for value in values if re.search(rf"\b{name}\b", value)]
 
 
 def _named(value: str, emitted: Emitted) -> str:
@@ -343,13 +353,12 @@ def _gauged(cell: Cell, emitted: Emitted, kept: Mapping[int, str]) -> dict[str, 
     return {"rows": len(row), "body": _indented(body), "after": _indented(sums, 12) + "\n"}
 
 
-def _ahead(cell: Cell, written: list[str]) -> str:
-    """Calls for the lines that the way back reads, and of arrays `written` with a line for a time step of a sequence."""
+def _ahead(cell: Cell, read: Sequence[int]) -> list[str]:
+    """Calls for what the way back will read, of what is kept of gates in these places."""
     lines = [f"fetched(states[{n}], at - AHEAD, b, k)" for n, _ in enumerate(cell.states)]
-    lines += [f"fetched(kept[{column}], t - AHEAD, b, k)" for _, column, _ in _columns(cell)]
+    lines += [f"fetched(kept[{column}], t - AHEAD, b, k)" for column in read]
     lines += [f"fetched(lower[{n}], now - AHEAD, b, k)" for n, _ in enumerate(cell.lower)]
-    lines = ["for k in range(0, states[0].shape[2], LINE):", *(f"    {line}" for line in lines)]
-    return _indented([f"fetched({array}, now - AHEAD, b, 0)" for array in written] + lines)
+    return ["for k in range(0, states[0].shape[2], LINE):", *(f"    {line}" for line in lines)]
 
 
 def _columns(cell: Cell):
