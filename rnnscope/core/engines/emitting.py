@@ -112,10 +112,10 @@ def forward_lines(cell: Cell, operations: Operations = OPERATIONS, traced: bool 
     return _emit(update, _arguments(cell), operations)
 
 
-def backward_lines(cell: Cell, operations: Operations = OPERATIONS, gauged: bool = False) -> Emitted:
+def backward_lines(cell: Cell, operations: Operations = OPERATIONS, gauged: bool = False, again: bool = False) -> Emitted:
     """The adjoints of gates, states and lower, in this order, from the same and the new states' adjoints `a0, ...`.
 
-    Gauged, the adjoints of the new states in each of the cell's coordinates follow; then, always, the new states.
+    Gauged, the adjoints of the new states in each of the cell's coordinates follow; with `again`, the new states do.
     """
     names = _arguments(cell)
 
@@ -127,7 +127,8 @@ def backward_lines(cell: Cell, operations: Operations = OPERATIONS, gauged: bool
         adjoints = values[len(names) :]
         new, pull = torch.func.vjp(update, *values[: len(names)])
         states, gradients = (dict(zip(cell.states, part, strict=True)) for part in (new, adjoints))
-        return *pull(adjoints), *(cell.in_coordinates(states, gradients).values() if gauged else ()), *new
+        coordinates = cell.in_coordinates(states, gradients).values() if gauged else ()
+        return *pull(adjoints), *coordinates, *(new if again else ())
 
     return _emit(adjoint, names + _numbered("a", cell.states), operations)
 

@@ -208,7 +208,7 @@ def warm():
 def source_of(cell: Cell, dtype: str) -> str:
     """Python source of the kernels of a cell in "float32" or "float64". Raises Unemittable."""
     forward, traced = forward_lines(cell), forward_lines(cell, traced=True)
-    backward, gauged = (_after_states(cell, backward_lines(cell, gauged=gauged)) for gauged in (False, True))
+    backward, gauged = (_from_states(cell, gauged) for gauged in (False, True))
     kept = _kept(cell, forward, gauged)
     gates = _gates(cell, traced, kept)
     signals = [name for name in signals_of(cell) if name not in gates]
@@ -242,9 +242,9 @@ def _warm(cell: Cell, signals: int, squared: int) -> str:
     return WARM.format(shapes=shapes, counts=each, norms=1 + states)
 
 
-def _after_states(cell: Cell, emitted: Emitted) -> Emitted:
-    """The way back from the new states as they are stored, which then need not be made again."""
-    count = len(cell.states)
+def _from_states(cell: Cell, gauged: bool) -> Emitted:
+    """The way back, where the new states are read and not made again."""
+    emitted, count = backward_lines(cell, gauged=gauged, again=True), len(cell.states)
     found = {name: f"states[{n}][at + 1, b, k]" for n, name in enumerate(emitted.results[-count:])}
     return Emitted(emitted.lines, emitted.results[:-count]).knowing(found)
 
