@@ -76,21 +76,32 @@ SIMPLER = {aten.pow.Tensor_Scalar: lambda x, power: x * x if power == 2 else Not
 
 @dataclass(frozen=True)
 class Emitted:
-    """Scalar statements in order, and what each result is called afterwards."""
+    """Scalar expressions by name, in order, and what each result is called."""
 
-    lines: list[str]
+    values: dict[str, str]
     results: list[str]
 
+    @property
+    def lines(self) -> list[str]:
+        """The statements."""
+        return [f"{name} = {value}" for name, value in self.values.items()]
+
+    def named(self, value: str) -> str:
+        """What an expression is called: the name that it has got, or as it is."""
+        return next((name for name, found in self.values.items() if found == value), value)
+
+    def uses(self, name: str) -> list[str]:
+        """The expressions in which a name occurs."""
+        return [value for value in self.values.values() if re.search(rf"\b{name}\b", value)]
+
     def knowing(self, known: Mapping[str, str]) -> Emitted:
-        """The same with what is known for some names in place of how they are found, and without lines of no use then."""
-        lines, needed = [], set(self.results)
-        for line in reversed(self.lines):
-            name, value = line.split(" = ", 1)
+        """The same with what is known of some names in place of how they are found, and without what is of no use then."""
+        values, needed = {}, set(self.results)
+        for name, value in reversed(self.values.items()):
             if name in needed:
-                value = known.get(name, value)
-                needed.update(re.findall(r"\w+", value))
-                lines.append(f"{name} = {value}")
-        return Emitted(lines[::-1], self.results)
+                values[name] = known.get(name, value)
+                needed.update(re.findall(r"\w+", values[name]))
+        return Emitted(dict(reversed(values.items())), self.results)
 
 
 def signals_of(cell: Cell) -> list[str]:
@@ -160,7 +171,7 @@ def _emit(function: Callable[..., tuple[Tensor, ...]], names: Sequence[str], ope
             words[node] = next(given)
         elif node.op == "output":
             results = [_word(value, words) for value in node.args[0]]
-            return Emitted([f"{name} = {value}" for value, name in lines.items()], results)
+            return Emitted({name: value for value, name in lines.items()}, results)
         elif node.target not in operations or not _pointwise(node):
             raise Unemittable(str(node.target))
         else:

@@ -214,7 +214,7 @@ def source_of(cell: Cell, dtype: str) -> str:
     signals = [name for name in signals_of(cell) if name not in gates]
     given = _indented([f"given{n} = min(t, len(adjoints[{n}]) - 1)" for n, _ in enumerate(cell.states)], 8)
     keeps = _indented([f"keeps{n} = min(t, len(kept[{column}]) - 1)" for n, column, _ in _columns(cell)], 8)
-    read = [column for n, column, _ in _columns(cell) if _uses(_named(kept[n], gauged), gauged)]
+    read = [column for n, column, _ in _columns(cell) if gauged.uses(gauged.named(kept[n]))]
     back, sums = _indented(_backward(cell, backward, kept)), _gauged(cell, gauged, kept)
     both = {"before": given, "ahead": _indented(_ahead(cell, read))}
     helpers = (SINGLE if dtype == "float32" else DOUBLE).replace("\ndef ", '\n@njit(inline="always", **OPTIONS)\ndef ')
@@ -246,33 +246,22 @@ def _from_states(cell: Cell, gauged: bool) -> Emitted:
     """The way back, where the new states are read and not made again."""
     emitted, count = backward_lines(cell, gauged=gauged, again=True), len(cell.states)
     found = {name: f"states[{n}][at + 1, b, k]" for n, name in enumerate(emitted.results[-count:])}
-    return Emitted(emitted.lines, emitted.results[:-count]).knowing(found)
+    return Emitted(emitted.values, emitted.results[:-count]).knowing(found)
 
 
 def _kept(cell: Cell, forward: Emitted, backward: Emitted) -> dict[int, str]:
     """What is kept of each gate that something feeds: one function of it, where the way back needs no more, or itself."""
-    kept, found = {}, {line.split(" = ", 1)[1] for line in forward.lines}
+    kept = {}
     for n, _, _ in _columns(cell):
-        uses = _uses(f"z{n}", backward)
-        alone = len(uses) == 1 and uses[0] in found and re.fullmatch(rf"\w+\(z{n}\)", uses[0])
+        uses = backward.uses(f"z{n}")
+        alone = len(uses) == 1 and uses[0] in forward.values.values() and re.fullmatch(rf"\w+\(z{n}\)", uses[0])
         kept[n] = uses[0] if alone else f"z{n}"
     return kept
 
 
-def _uses(name: str, emitted: Emitted) -> list[str]:
-    """The values that are found with what has this name."""
-    values = [line.split(" = ", 1)[1] for line in emitted.lines]
-    return [value for value in values if re.search(rf"\b{name}\b", value)]
-
-
-def _named(value: str, emitted: Emitted) -> str:
-    """What a value is called: by the line that finds it, or as it is."""
-    return next((name for name, found in (line.split(" = ", 1) for line in emitted.lines) if found == value), value)
-
-
 def _gates(cell: Cell, traced: Emitted, kept: Mapping[int, str]) -> dict[str, int]:
     """Signals that are what is kept of a gate, and its column."""
-    columns = {_named(kept[n], traced): column for n, column, _ in _columns(cell)}
+    columns = {traced.named(kept[n]): column for n, column, _ in _columns(cell)}
     words = zip(signals_of(cell), traced.results[len(cell.states) :], strict=True)
     return {name: columns.pop(word) for name, word in words if word in columns}
 
@@ -293,36 +282,36 @@ def _keep(cell: Cell, kept: Mapping[int, str]) -> list[str]:
 
 def _forward(cell: Cell, emitted: Emitted, kept: Mapping[int, str], gates: Mapping[str, int]) -> dict[str, str]:
     count, ready = len(cell.states), []
-    stores = [f"kept[{column}][keeps{n}, b, k] = {_named(kept[n], emitted)}" for n, column, _ in _columns(cell)]
+    stores = [f"kept[{column}][keeps{n}, b, k] = {emitted.named(kept[n])}" for n, column, _ in _columns(cell)]
     stores += [f"states[{n}][at + 1, b, k] = {result}" for n, result in enumerate(emitted.results[:count])]
     words = zip(signals_of(cell), emitted.results[count:], strict=False)
     written = [word for name, word in words if name not in gates]
     stores += [f"signals[{n}][now, b, k] = {word}" for n, word in enumerate(written)]
-    lines = dict(line.split(" = ", 1) for line in emitted.lines)
-    for n, (name, twin) in enumerate(_found_before(cell, lines, emitted.results)):
+    values = dict(emitted.values)
+    for n, (name, twin) in enumerate(_found_before(cell, emitted)):
         place = f"rows[1, b, {n} * units + k]"
-        ready += [f"{state} = states[{state[1:]}][place, b, k]" for state in re.findall(r"s\d+", lines[name])]
-        ready.append(f"{place} = {lines[name]}")
+        ready += [f"{state} = states[{state[1:]}][place, b, k]" for state in re.findall(r"s\d+", values[name])]
+        ready.append(f"{place} = {values[name]}")
         stores.append(f"{place} = {twin}")
-        lines[name] = place
-    body = _sums(cell) + _given(cell) + [f"{name} = {value}" for name, value in lines.items()] + stores
+        values[name] = place
+    body = _sums(cell) + _given(cell) + Emitted(values, []).lines + stores
     loops = "    for b in range(first, last):\n        for k in range(units):\n"
     return {"body": _indented(body), "ready": f"{loops}{_indented(ready, 12)}\n" if ready else ""}
 
 
-def _found_before(cell: Cell, lines: Mapping[str, str], results: Sequence[str]) -> list[tuple[str, str]]:
-    """Lines that are a function of one state before, such as its logarithm, with the line that is the same of it after."""
-    names, found = {value: name for name, value in lines.items()}, []
-    for name, value in lines.items():
+def _found_before(cell: Cell, emitted: Emitted) -> list[tuple[str, str]]:
+    """Names of functions of one state before, such as its logarithm, with those of the same function of it after."""
+    found = []
+    for name, value in emitted.values.items():
         if call := re.fullmatch(r"(\w+)\(s(\d+)\)", value):
-            found.append((name, names.get(f"{call[1]}({results[int(call[2])]})")))
+            found.append((name, emitted.named(f"{call[1]}({emitted.results[int(call[2])]})")))
     room = sum("h" in source for source in cell.gates.values())
-    return [(name, twin) for name, twin in found if twin][:room]
+    return [(name, twin) for name, twin in found if twin in emitted.values][:room]
 
 
 def _backward(cell: Cell, emitted: Emitted, kept: Mapping[int, str]) -> list[str]:
     fed, count = list(_columns(cell)), len(cell.gates)
-    found = {_named(kept[n], emitted): f"kept[{column}][t, b, k]" for n, column, _ in fed}
+    found = {emitted.named(kept[n]): f"kept[{column}][t, b, k]" for n, column, _ in fed}
     loads = [f"{name} = {place}" for name, place in found.items() if name.startswith("z")] + _given(cell)
     emitted = emitted.knowing(found)
     for n in range(len(cell.states)):
