@@ -27,31 +27,38 @@ def test_shape_and_precision_are_what_was_asked_for():
 
 
 def test_memory_is_used_again_once_nobody_has_it():
-    first = blank(ONE, 3 * MEGABYTE)
+    first = blank(ONE, 7 * MEGABYTE)
     view = first[10:20].numpy()
     del first
     assert buffers._idle == [], "a view still looks at it"
-    other = blank(ONE, 3 * MEGABYTE)
+    other = blank(ONE, 7 * MEGABYTE)
     other.fill_(1)
     view[:] = 2
     assert (other == 1).all()
     del view
     gc.collect()
     (kept,) = buffers._idle
-    again = blank(ONE, 2 * MEGABYTE + 300_000 - MEGABYTE)
+    again = blank(ONE, 5 * MEGABYTE)
     assert len(buffers._idle) == 1, "another size takes other memory"
-    third = blank(ONE, 3 * MEGABYTE)
+    third = blank(ONE, 7 * MEGABYTE)
     assert buffers._idle == []
     assert np.shares_memory(third.numpy(), kept)
     assert again.numel() != third.numel()
 
 
 def test_what_has_been_unused_longest_goes_first(monkeypatch):
-    monkeypatch.setattr(buffers, "IDLE", 9 * 2**20)
-    made = [blank(ONE, size * MEGABYTE) for size in (2, 3, 4)]
+    monkeypatch.setattr(buffers, "IDLE", 15 * 2**20)
+    made = [blank(ONE, size * MEGABYTE) for size in (5, 6, 7)]
     while made:
         made.pop(0)
-    assert [memory.nbytes - buffers.LARGE for memory in buffers._idle] == [3 * 2**20, 4 * 2**20]
+    assert [memory.nbytes - buffers.LARGE for memory in buffers._idle] == [6 * 2**20, 7 * 2**20]
+
+
+def test_what_fits_into_a_large_page_lies_in_one():
+    for size in (buffers.LARGE, 10**6, buffers.PAGE - 4096):
+        for made in [blank(ONE, size // 4) for _ in range(20)]:
+            assert made.data_ptr() % buffers.LINE == 0
+            assert made.data_ptr() // buffers.PAGE == (made.data_ptr() + size - 1) // buffers.PAGE
 
 
 def test_threads_never_share_memory():

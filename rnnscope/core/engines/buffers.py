@@ -15,6 +15,7 @@ from torch import Tensor
 IDLE = 2**31  # bytes that are kept while nobody uses them
 LARGE = 2**18  # bytes from which on it pays
 LINE = 64  # bytes of a cache line
+PAGE = 2**21  # bytes of a large page
 _idle: list[np.ndarray] = []  # the longest unused first
 _returned: deque[np.ndarray] = deque()  # not sorted in yet: an array may go at any moment, also within `blank`
 _lock = Lock()
@@ -25,18 +26,19 @@ def blank(like: Tensor, *shape: int) -> Tensor:
     """An uninitialised tensor of this shape, with the precision of `like`; its memory comes back when it is gone.
 
     Each large one begins with a cache line, as those of torch do, at a place of its own within a page, so that entries of
-    equal index do not fight for the same lines. Its memory is asked for by way of numpy, which takes large pages.
+    equal index do not fight for the same lines. Its memory is asked for by way of numpy, which takes large pages from 4 MB
+    on; what fits into one lies in one, where the second cache has a place for each of its lines.
     """
     dtype = np.dtype(str(like.dtype).removeprefix("torch."))
     size = math.prod(shape) * dtype.itemsize
     if size < LARGE:
         return like.new_empty(shape)
-    whole = -(-(size + 4096) // LARGE) * LARGE
+    whole = max(2 * PAGE, -(-(size + 4096) // LARGE) * LARGE)
     with _lock:
         _tidy()
         found = next((n for n in reversed(range(len(_idle))) if _idle[n].nbytes == whole), None)
         memory = np.empty(whole, np.uint8) if found is None else _idle.pop(found)
-    place = -memory.ctypes.data % LINE + 5 * LINE * next(_places) % 4096
+    place = -memory.ctypes.data % (PAGE if size + 4096 <= PAGE else LINE) + 5 * LINE * next(_places) % 4096
     array = np.ndarray(shape, dtype, memory, place)
     weakref.finalize(array, _give_back, memory)
     return torch.from_numpy(array)

@@ -117,10 +117,10 @@ class _Plan:
         units, parts = self.cell.units, self.parts
         rows = weight_h.detach().numpy().reshape(len(weight_h) // units, parts, units // parts, units)
         rows = rows.swapaxes(0, 1).reshape(parts, len(weight_h) // parts, units)
-        there = [self.kernel.packed(part.T) for part in rows]
+        there = [_settled(weight_h, self.kernel.packed(part.T)) for part in rows]
         whole = np.zeros((parts, _width(there[0]), units), rows.dtype)
         whole[:, : rows.shape[1]] = rows
-        again = [self.kernel.packed(part) for part in np.split(_rows(whole), parts, 1)]
+        again = [_settled(weight_h, self.kernel.packed(part)) for part in np.split(_rows(whole), parts, 1)]
         return list(zip(there, again, strict=True))
 
     def scratch(self, packed: list[tuple[np.ndarray, np.ndarray]], batch: int) -> np.ndarray:
@@ -324,6 +324,13 @@ class _Chunks:
         out, inputs = _tensors(columns[:, :edge], _rows(self.inputs[begin:end, self.seen]))
         torch.addmm(self.bias_x, inputs, self.weight_x.t(), out=out)
         columns[:, edge:] = self.bias_h
+
+
+def _settled(like: Tensor, values: np.ndarray) -> np.ndarray:
+    """The same, in a buffer: in a large page where it is large, so that the second cache has room for all of it."""
+    buffer = blank(like, *values.shape).numpy()
+    buffer[:] = values
+    return buffer
 
 
 def _rows(values: np.ndarray) -> np.ndarray:
