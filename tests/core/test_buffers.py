@@ -54,9 +54,9 @@ def test_what_has_been_unused_longest_goes_first(monkeypatch):
     assert [memory.nbytes - buffers.LARGE for memory in buffers._idle] == [6 * 2**20, 7 * 2**20]
 
 
-def test_what_fits_into_a_large_page_lies_in_one():
+def test_what_fits_into_a_large_page_can_lie_in_one():
     for size in (buffers.LARGE, 10**6, buffers.PAGE - 4096):
-        for made in [blank(ONE, size // 4) for _ in range(20)]:
+        for made in [blank(ONE, size // 4, together=True) for _ in range(20)]:
             assert made.data_ptr() % buffers.LINE == 0
             assert made.data_ptr() // buffers.PAGE == (made.data_ptr() + size - 1) // buffers.PAGE
 

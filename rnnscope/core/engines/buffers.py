@@ -22,23 +22,24 @@ _lock = Lock()
 _places = count()
 
 
-def blank(like: Tensor, *shape: int) -> Tensor:
+def blank(like: Tensor, *shape: int, together: bool = False) -> Tensor:
     """An uninitialised tensor of this shape, with the precision of `like`; its memory comes back when it is gone.
 
     Each large one begins with a cache line, as those of torch do, at a place of its own within a page, so that entries of
     equal index do not fight for the same lines. Its memory is asked for by way of numpy, which takes large pages from 4 MB
-    on; what fits into one lies in one, where the second cache has a place for each of its lines.
+    on. What fits into one lies in one if it is to be `together`: then the second cache has a place for each of its lines.
     """
     dtype = np.dtype(str(like.dtype).removeprefix("torch."))
     size = math.prod(shape) * dtype.itemsize
     if size < LARGE:
         return like.new_empty(shape)
-    whole = max(2 * PAGE, -(-(size + 4096) // LARGE) * LARGE)
+    together &= size + 4096 <= PAGE
+    whole = 2 * PAGE if together else -(-(size + 4096) // LARGE) * LARGE
     with _lock:
         _tidy()
         found = next((n for n in reversed(range(len(_idle))) if _idle[n].nbytes == whole), None)
         memory = np.empty(whole, np.uint8) if found is None else _idle.pop(found)
-    place = -memory.ctypes.data % (PAGE if size + 4096 <= PAGE else LINE) + 5 * LINE * next(_places) % 4096
+    place = -memory.ctypes.data % (PAGE if together else LINE) + 5 * LINE * next(_places) % 4096
     array = np.ndarray(shape, dtype, memory, place)
     weakref.finalize(array, _give_back, memory)
     return torch.from_numpy(array)

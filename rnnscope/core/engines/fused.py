@@ -327,8 +327,8 @@ class _Chunks:
 
 
 def _settled(like: Tensor, values: np.ndarray) -> np.ndarray:
-    """The same, in a buffer: in a large page where it is large, so that the second cache has room for all of it."""
-    buffer = blank(like, *values.shape).numpy()
+    """The same in a buffer, together: all of it is read at every time step."""
+    buffer = blank(like, *values.shape, together=True).numpy()
     buffer[:] = values
     return buffer
 
