@@ -120,6 +120,15 @@ def test_preactivations_made_again_in_chunks_and_columns_beyond_a_tile(name, dty
     assert_same(cell, "checkpointed", 23, 5, record=False)
 
 
+@DTYPES
+@pytest.mark.parametrize("name", EMITTED)
+def test_signals_in_whole_lines_which_go_past_the_caches(name, dtype):
+    cell = drawn(name, units=32, dtype=dtype)
+    prepare(cell, dtype, wait=True)
+    assert_same(cell, "fused", 23, 5)
+    assert_same(cell, "fused", 300, 1)
+
+
 @pytest.fixture
 def parted(monkeypatch):
     """Three threads, for which any unit of a single sequence is worth it."""
@@ -133,9 +142,10 @@ def parted(monkeypatch):
 @DTYPES
 @pytest.mark.parametrize("name", EMITTED)
 def test_units_of_a_sequence_shared_out_among_threads_and_twice_the_same_bits(name, dtype, parted):
-    cell = drawn(name, units=9, dtype=dtype)
+    cell, whole = (drawn(name, units=units, dtype=dtype) for units in (9, 48))
     prepare(cell, dtype, wait=True)
     assert FUSED._parts(cell) == (3 if len(cell.weight_h) else 1)
+    assert_same(whole, "fused", 23, 1)
     for chunk, kept in ((FUSED.CHUNK, FUSED.KEPT), (60, 0)):
         parted.setattr(FUSED, "CHUNK", chunk)
         parted.setattr(FUSED, "KEPT", kept)

@@ -3,6 +3,7 @@
 import importlib.util
 import re
 
+import numpy as np
 import pytest
 
 from rnnscope.core.cells import CELLS
@@ -13,17 +14,40 @@ pytest.importorskip("numba")
 KERNELS = ("forward", "traced", "backward", "gauged")
 
 
-def test_every_loop_over_units_is_vectorised(tmp_path):
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory):
+    """The kernels of the RWA, not from the disk: of those nobody can read the code."""
     kernel_cache._numba()
-    path = tmp_path / "uncached.py"
+    path = tmp_path_factory.mktemp("kernels") / "uncached.py"
     path.write_text(source_of(CELLS["rwa"](2, 64), "float32").replace('"cache": True', '"cache": False'))
     spec = importlib.util.spec_from_file_location("uncached", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     module.warm()
-    for name in KERNELS:
-        (code,) = getattr(module, name).inspect_llvm().values()
-        assert re.search(r"fdiv contract <\d+ x float>", code), name
+    return module
+
+
+def code_of(kernel):
+    (code,) = kernel.inspect_llvm().values()
+    return code
+
+
+@pytest.mark.parametrize("name", KERNELS)
+def test_every_loop_over_units_is_vectorised_and_counts_no_references(name, compiled):
+    code = code_of(getattr(compiled, name))
+    assert re.search(r"fdiv contract <\d+ x float>", code)
+    assert "NRT_" not in code
+
+
+def test_signals_alone_are_stored_past_the_caches_by_whole_vectors(compiled):
+    stored = r"store <\d+ x float> .*, align 64, !nontemporal"
+    assert [len(re.findall(stored, code_of(getattr(compiled, name)))) > 0 for name in KERNELS] == [False, True, False, False]
+
+
+@pytest.mark.parametrize("scale", [0, 1e-38, 1e-30, 1e-15, 1, 1e15, 1e25, 1e37, np.inf, np.nan])
+def test_sums_of_squares_neither_underflow_nor_overflow(scale, compiled):
+    values = (scale * np.random.default_rng(0).normal(size=67)).astype(np.float32)
+    np.testing.assert_allclose(compiled.squared(values), np.sum(values.astype(np.float64) ** 2), rtol=1e-6)
 
 
 @pytest.mark.parametrize(

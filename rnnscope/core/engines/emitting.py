@@ -71,6 +71,7 @@ OPERATIONS: Operations = {  # what is not a number stays so, as in torch
 }
 
 NOTHING = "F(-0.0)"  # to add it changes no bit
+KNOWN = {f"exp({NOTHING})": "F(1)"}  # compilers do not see through the kernels' own functions
 SIMPLER = {aten.pow.Tensor_Scalar: lambda x, power: x * x if power == 2 else NotImplemented}
 
 
@@ -176,7 +177,7 @@ def _emit(function: Callable[..., tuple[Tensor, ...]], names: Sequence[str], ope
             raise Unemittable(str(node.target))
         else:
             value = operations[node.target].format(*(_word(value, words) for value in node.args))
-            value = value.removesuffix(f" + {NOTHING}")
+            value = KNOWN.get(value, value.removesuffix(f" + {NOTHING}"))
             words[node] = value if value.isidentifier() or value == NOTHING else lines.setdefault(value, f"v{len(lines)}")
     raise Unemittable("an update without results")
 

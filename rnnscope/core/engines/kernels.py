@@ -45,13 +45,19 @@ LINE = 64 // F().itemsize  # numbers in a line of the cache
 AHEAD = 4  # time steps
 NEAR = 4096 // F().itemsize  # numbers at a time step of which the processor has the next ones ready by itself
 INFINITY, NAN = math.inf, math.nan
-OPTIONS = {{"error_model": "numpy", "fastmath": {{"contract"}}, "nogil": True}}
+# no references are counted: each count would wait until all that was written before has arrived
+OPTIONS = {{"error_model": "numpy", "fastmath": {{"contract"}}, "nogil": True, "_nrt": False}}
 KERNEL = OPTIONS | {{"cache": True, "pipeline_class": Apart}}
 
 
-@njit(error_model="numpy", fastmath={{"contract", "reassoc"}}, nogil=True)
+@njit(**OPTIONS | {{"fastmath": {{"contract", "reassoc"}}}})
 def squared(values):
-    """Sum of squares in float64, where small ones do not underflow."""
+    """Sum of squares; where it is not clear of what underflows and overflows, in float64."""
+    short = F(0)
+    for k in range(len(values)):
+        short += values[k] * values[k]
+    if F(1e-24) < short < F(INFINITY):
+        return np.float64(short)
     total = 0.0
     for k in range(len(values)):
         total += np.float64(values[k]) * np.float64(values[k])
@@ -63,19 +69,46 @@ def place(context, builder, signature, arguments):
     return context.make_array(signature.args[0])(context, builder, arguments[0]).data
 
 
+def entry(context, builder, signature, arguments):
+    """Where an entry of an array is."""
+    array, index = context.make_array(signature.args[0])(context, builder, arguments[0]), arguments[1]
+    return cgutils.get_item_pointer(context, builder, signature.args[0], array, cgutils.unpack_tuple(builder, index))
+
+
+def asking(*how):
+    """A function that asks for the line of an entry, which is soon to be read or written."""
+
+    @intrinsic
+    def asked(typing, values, index):
+        def generate(context, builder, signature, arguments):
+            address = builder.bitcast(entry(context, builder, signature, arguments), cgutils.voidptr_t)
+            words = [ir.IntType(32)(n) for n in how]
+            kind = ir.FunctionType(ir.VoidType(), [address.type, *(word.type for word in words)])
+            builder.call(builder.module.declare_intrinsic("llvm.prefetch", [address.type], kind), [address, *words])
+            return context.get_dummy_value()
+
+        return types.void(values, index), generate
+
+    return asked
+
+
+fetched = asking(0, 2, 1)  # to be read, into the second cache, data
+claimed = asking(1, 3, 1)  # to be written, into the first
+
+
 @intrinsic
-def fetched(typing, values, t, b, k):
-    """Ask for the line of an entry that is soon to be read."""
+def streamed(typing, values, index, value):
+    """Store an entry past the caches, for rows of whole lines only: nobody is to read it soon.
+
+    It is there for other threads once this one has taken a lock, as every kernel does that returns to Python.
+    """
 
     def generate(context, builder, signature, arguments):
-        array = context.make_array(values)(context, builder, arguments[0])
-        entry = builder.bitcast(cgutils.get_item_pointer(context, builder, values, array, arguments[1:]), cgutils.voidptr_t)
-        how = [ir.IntType(32)(n) for n in (0, 2, 1)]  # to be read, into the second cache, data
-        kind = ir.FunctionType(ir.VoidType(), [entry.type, *(number.type for number in how)])
-        builder.call(builder.module.declare_intrinsic("llvm.prefetch", [entry.type], kind), [entry, *how])
+        store = builder.store(arguments[2], entry(context, builder, signature, arguments), align=64)
+        store.set_metadata("nontemporal", builder.module.add_metadata([ir.IntType(32)(1)]))
         return context.get_dummy_value()
 
-    return types.void(values, types.intp, types.intp, types.intp), generate
+    return types.void(values, index, values.dtype), generate
 
 
 @intrinsic
@@ -100,7 +133,7 @@ def seen(typing, counter):
 yield_core = types.ExternalFunction("{yielding}", types.int32())
 
 
-@njit(nogil=True)
+@njit(nogil=True, _nrt=False)
 def meet(arrived, parts):
     """Wait for the other parts, which run at the same time: first by looking only, then by offering the core.
 
@@ -129,7 +162,8 @@ def {name}(gates, kept, rows, weight, constants, lower, states, signals, begin, 
     """
     steps, units = gates.shape[0], np.uint64(states[0].shape[2])  # without a sign, for which no index is looked at then
     parts = weight.shape[1] // states[0].shape[2]
-{ready}    for t in range(steps):
+{ready}
+    for t in range(steps):
         at, now = place + t, begin + t
         row, before = rows[0], states[0][at, first:last]
         if parts > 1:
@@ -138,8 +172,7 @@ def {name}(gates, kept, rows, weight, constants, lower, states, signals, begin, 
         product(before, weight, row[first:last], t % 2)
 {before}
         for b in range(first, last):
-            for k in range(units):
-{body}
+{loops}
 '''
 
 BACKWARD = '''
@@ -161,13 +194,13 @@ def {name}(
     for t in range(steps - 1, -1, -1):
         at, now = place + t, begin + t
         row = rows[now % 2]
-{before}
+{before}{claims}
         for b in range(first, last):
             for k in range(units):
 {body}
 {after}        if short and t >= AHEAD:
             for b in range(first, last):
-                fetched(squares, now - AHEAD, b, 0)
+                fetched(squares, (now - AHEAD, b, 0))
 {ahead}
         after = row[first:last]
         if weight.shape[1] > row.shape[1]:
@@ -225,7 +258,7 @@ def source_of(cell: Cell, dtype: str) -> str:
         + FORWARD.format(name="forward", before=keeps, **_forward(cell, forward, kept, {}))
         + FORWARD.format(name="traced", before=keeps, **_forward(cell, traced, kept, gates))
         + KEEP.format(body=_indented(_keep(cell, kept)))
-        + BACKWARD.format(name="backward", body=back, after="", **both)
+        + BACKWARD.format(name="backward", body=back, claims="", after="", **both)
         + BACKWARD.format(name="gauged", **both, **sums)
         + _warm(cell, len(signals), sums["rows"])
     )
@@ -286,7 +319,6 @@ def _forward(cell: Cell, emitted: Emitted, kept: Mapping[int, str], gates: Mappi
     stores += [f"states[{n}][at + 1, b, k] = {result}" for n, result in enumerate(emitted.results[:count])]
     words = zip(signals_of(cell), emitted.results[count:], strict=False)
     written = [word for name, word in words if name not in gates]
-    stores += [f"signals[{n}][now, b, k] = {word}" for n, word in enumerate(written)]
     values = dict(emitted.values)
     for n, (name, twin) in enumerate(_found_before(cell, emitted)):
         place = f"rows[1, b, {n} * units + k]"
@@ -295,8 +327,12 @@ def _forward(cell: Cell, emitted: Emitted, kept: Mapping[int, str], gates: Mappi
         stores.append(f"{place} = {twin}")
         values[name] = place
     body = _sums(cell) + _given(cell) + Emitted(values, []).lines + stores
-    loops = "    for b in range(first, last):\n        for k in range(units):\n"
-    return {"body": _indented(body), "ready": f"{loops}{_indented(ready, 12)}\n" if ready else ""}
+    loops = _over_units(body + [f"signals[{n}][now, b, k] = {word}" for n, word in enumerate(written)])
+    if written:
+        streams = [f"streamed(signals[{n}], (now, b, k), {word})" for n, word in enumerate(written)]
+        loops = ["if states[0].shape[2] % LINE:", *_inner(loops), "else:", *_inner(_over_units(body + streams))]
+    first = ["for b in range(first, last):", *_inner(_over_units(ready))] if ready else []
+    return {"loops": _indented(loops, 12), "ready": _indented(first, 4)}
 
 
 def _found_before(cell: Cell, emitted: Emitted) -> list[tuple[str, str]]:
@@ -339,14 +375,16 @@ def _gauged(cell: Cell, emitted: Emitted, kept: Mapping[int, str]) -> dict[str, 
     sums = [f"q{n} = squared(adjoint[{n}])" for n in row.values()]
     for n, names in enumerate((coordinates, *([part] for part in parts))):
         sums.append(f"squares[now, b, {n}] = " + " + ".join(f"q{row[name]}" for name in names))
-    return {"rows": len(row), "body": _indented(body), "after": _indented(sums, 12) + "\n"}
+    ask = ["for n in range(len(adjoint)):", "    for k in range(0, len(adjoint[n]), LINE):", "        claimed(adjoint, (n, k))"]
+    made = {"claims": "\n" + _indented(ask, 8), "body": _indented(body), "after": _indented(sums, 12) + "\n"}
+    return {"rows": len(row)} | made
 
 
 def _ahead(cell: Cell, read: Sequence[int]) -> list[str]:
     """Calls for what the way back will read, of what is kept of gates in these places."""
-    lines = [f"fetched(states[{n}], at - AHEAD, b, k)" for n, _ in enumerate(cell.states)]
-    lines += [f"fetched(kept[{column}], t - AHEAD, b, k)" for column in read]
-    lines += [f"fetched(lower[{n}], now - AHEAD, b, k)" for n, _ in enumerate(cell.lower)]
+    lines = [f"fetched(states[{n}], (at - AHEAD, b, k))" for n, _ in enumerate(cell.states)]
+    lines += [f"fetched(kept[{column}], (t - AHEAD, b, k))" for column in read]
+    lines += [f"fetched(lower[{n}], (now - AHEAD, b, k))" for n, _ in enumerate(cell.lower)]
     return ["for k in range(0, states[0].shape[2], LINE):", *(f"    {line}" for line in lines)]
 
 
@@ -364,6 +402,14 @@ def _given(cell: Cell) -> list[str]:
     loads = [f"z{n} = constants[{place}, k]" for place, n in enumerate(constant)]
     loads += [f"s{n} = states[{n}][at, b, k]" for n, _ in enumerate(cell.states)]
     return loads + [f"l{n} = lower[{n}][now, b, k]" for n, _ in enumerate(cell.lower)]
+
+
+def _over_units(lines: Sequence[str]) -> list[str]:
+    return ["for k in range(units):", *_inner(lines)]
+
+
+def _inner(lines: Sequence[str]) -> list[str]:
+    return [f"    {line}" for line in lines]
 
 
 def _indented(lines: list[str], by: int = 16) -> str:

@@ -115,7 +115,7 @@ def _tile(rows: int, sums: int = 1):
 _eight, _four, _two, _one, _alone = _tile(8), _tile(4), _tile(2), _tile(1), _tile(1, sums=4)
 
 
-@njit(error_model="numpy", nogil=True)
+@njit(error_model="numpy", nogil=True, _nrt=False)
 def product(left, weights, out, back):
     """Fill `out` (B, P C) with `left` (B, K) times what was `packed` to (P, K, C); all three without gaps.
 
