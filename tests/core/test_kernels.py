@@ -41,7 +41,7 @@ def test_every_loop_over_units_is_vectorised_and_counts_no_references(name, comp
 
 def test_signals_alone_are_stored_past_the_caches_by_whole_vectors(compiled):
     stored = r"store <\d+ x float> .*, align 64, !nontemporal"
-    assert [len(re.findall(stored, code_of(getattr(compiled, name)))) > 0 for name in KERNELS] == [False, True, False, False]
+    assert [name for name in KERNELS if re.search(stored, code_of(getattr(compiled, name)))] == ["traced"]
 
 
 @pytest.mark.parametrize("scale", [0, 1e-38, 1e-30, 1e-15, 1, 1e15, 1e25, 1e37, np.inf, np.nan])

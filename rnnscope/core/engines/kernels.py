@@ -194,7 +194,8 @@ def {name}(
     for t in range(steps - 1, -1, -1):
         at, now = place + t, begin + t
         row = rows[now % 2]
-{before}{claims}
+{before}
+{claims}
         for b in range(first, last):
             for k in range(units):
 {body}
@@ -375,9 +376,8 @@ def _gauged(cell: Cell, emitted: Emitted, kept: Mapping[int, str]) -> dict[str, 
     sums = [f"q{n} = squared(adjoint[{n}])" for n in row.values()]
     for n, names in enumerate((coordinates, *([part] for part in parts))):
         sums.append(f"squares[now, b, {n}] = " + " + ".join(f"q{row[name]}" for name in names))
-    ask = ["for n in range(len(adjoint)):", "    for k in range(0, len(adjoint[n]), LINE):", "        claimed(adjoint, (n, k))"]
-    made = {"claims": "\n" + _indented(ask, 8), "body": _indented(body), "after": _indented(sums, 12) + "\n"}
-    return {"rows": len(row)} | made
+    claims = ["for k in range(0, states[0].shape[2], LINE):", *(f"    claimed(adjoint, ({n}, k))" for n in row.values())]
+    return {"rows": len(row), "claims": _indented(claims, 8), "body": _indented(body), "after": _indented(sums, 12) + "\n"}
 
 
 def _ahead(cell: Cell, read: Sequence[int]) -> list[str]:
