@@ -194,8 +194,7 @@ def {name}(
     for t in range(steps - 1, -1, -1):
         at, now = place + t, begin + t
         row = rows[now % 2]
-{before}
-{claims}
+{before}{claims}
         for b in range(first, last):
             for k in range(units):
 {body}
@@ -209,6 +208,11 @@ def {name}(
             after = row.reshape(1, -1)
         product(after, weight, back[first:last], t % 2)
 '''
+
+CLAIMS = """
+        for n in range(len(adjoint)):
+            for k in range(0, adjoint.shape[1], LINE):
+                claimed(adjoint, (n, k))"""
 
 KEEP = '''
 @njit(**KERNEL)
@@ -376,8 +380,7 @@ def _gauged(cell: Cell, emitted: Emitted, kept: Mapping[int, str]) -> dict[str, 
     sums = [f"q{n} = squared(adjoint[{n}])" for n in row.values()]
     for n, names in enumerate((coordinates, *([part] for part in parts))):
         sums.append(f"squares[now, b, {n}] = " + " + ".join(f"q{row[name]}" for name in names))
-    claims = ["for k in range(0, states[0].shape[2], LINE):", *(f"    claimed(adjoint, ({n}, k))" for n in row.values())]
-    return {"rows": len(row), "claims": _indented(claims, 8), "body": _indented(body), "after": _indented(sums, 12) + "\n"}
+    return {"rows": len(row), "claims": CLAIMS, "body": _indented(body), "after": _indented(sums, 12) + "\n"}
 
 
 def _ahead(cell: Cell, read: Sequence[int]) -> list[str]:
