@@ -16,7 +16,7 @@ IDLE = 2**31  # bytes that are kept while nobody uses them
 LARGE = 2**18  # bytes from which on it pays
 LINE = 64  # bytes of a cache line
 PAGE = 2**21  # bytes of a large page
-_idle: list[np.ndarray] = []  # the longest unused first
+_idle: list[np.ndarray] = []  # of bytes, the longest unused first
 _returned: deque[np.ndarray] = deque()  # not sorted in yet: an array may go at any moment, also within `blank`
 _lock = Lock()
 _places = count()
@@ -37,7 +37,7 @@ def blank(like: Tensor, *shape: int, together: bool = False) -> Tensor:
     whole = 2 * PAGE if together else -(-(size + 4096) // LARGE) * LARGE
     with _lock:
         _tidy()
-        found = next((n for n in reversed(range(len(_idle))) if _idle[n].nbytes == whole), None)
+        found = next((n for n in reversed(range(len(_idle))) if len(_idle[n]) == whole), None)
         memory = np.empty(whole, np.uint8) if found is None else _idle.pop(found)
     place = -memory.ctypes.data % (PAGE if together else LINE) + 5 * LINE * next(_places) % 4096
     array = np.ndarray(shape, dtype, memory, place)
@@ -60,5 +60,5 @@ def _tidy() -> None:
         return
     while _returned:
         _idle.append(_returned.popleft())
-    while sum(memory.nbytes for memory in _idle) > IDLE:
+    while sum(map(len, _idle)) > IDLE:
         _idle.pop(0)

@@ -11,6 +11,7 @@ A row's result is the same whatever rows stand beside it, unless it stands alone
 from __future__ import annotations
 
 import platform
+from collections.abc import Callable
 from functools import reduce
 from itertools import product as pairs
 
@@ -29,13 +30,16 @@ VECTORS = 2  # beside one another in a tile
 INDEX = ir.IntType(64)
 
 
-def packed(matrix: np.ndarray) -> np.ndarray:
-    """(K, N) in panels of N, (panels, K, columns of a tile), with zeros beyond the last column."""
+def packed(matrix: np.ndarray, empty: Callable = np.empty) -> np.ndarray:
+    """(K, N) in panels of N, (panels, K, columns of a tile), with zeros beyond the last column.
+
+    empty  (shape, precision) -> the array that it is put into
+    """
     rows, columns, width = *matrix.shape, VECTORS * BYTES // matrix.itemsize
-    whole = columns // width
-    panels = np.zeros((-(-columns // width), rows, width), matrix.dtype)
+    whole, rest = divmod(columns, width)
+    panels = empty((whole + (rest > 0), rows, width), matrix.dtype)
     panels[:whole] = matrix[:, : whole * width].reshape(rows, whole, width).swapaxes(0, 1)
-    panels[whole:, :, : columns % width] = matrix[:, whole * width :]
+    panels[whole:, :, :rest], panels[whole:, :, rest:] = matrix[:, whole * width :], 0
     return panels
 
 
