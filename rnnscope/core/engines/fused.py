@@ -151,8 +151,6 @@ class _Loop(torch.autograd.Function):
         given = plan, inputs, *weights, rest, packed, plan.scratch(packed, batch)
         shares = [_Chunks(*given, *rows) for rows in plan.rows(batch)]
         states = shares[0].room(len(cell.states), 1 + (shares[0].steps if plan.checkpoint else steps))
-        for state, before in zip(states, rest, strict=False):
-            state[0] = before
         lanes = states[0].shape[1:]
         found = [blank(inputs, steps, *lanes) for _ in plan.wanted if plan.checkpoint]
         signals = [blank(inputs, steps, *lanes) for _ in plan.kernel.SIGNALS if plan.record]
@@ -163,6 +161,8 @@ class _Loop(torch.autograd.Function):
         kept = [blank(inputs, steps if gate in whole else 1, *lanes) for gate in gates]
         ctx.plan, ctx.shares, ctx.rest = plan, shares, len(rest)
         arrays = tuple(map(_arrays, (states, found, kept, signals)))
+        for state, before in zip(arrays[0], _arrays(rest), strict=False):
+            state[0] = before
         ctx.between = _each(lambda chunks: chunks.forward(*arrays), shares, plan)
         saved = () if plan.checkpoint else states
         ctx.save_for_backward(inputs, *weights, *rest, *saved, *(kept if keep else ()))
