@@ -30,7 +30,7 @@ from rnnscope.core.cells import CELLS
 
 TURNS = 30  # of each run, at most
 SECONDS, QUICK = 10.0, 1.5  # of each run, after which it takes no further turn
-SPARE = 0.2  # cores beyond the threads asked for that count as none
+SPARE = 0.5  # cores beyond the threads asked for that count as none: a thread of the layer before still looks for work
 SLOW = "CE"  # shapes where the reference takes up to a minute, and gigabytes
 # what is measured, over what: targets and limits for each shape
 ROWS = {
@@ -172,23 +172,26 @@ def rows(page: Page, shape: str, machine: Machine, runs: dict, wanted: dict, sec
 
 
 class Spent(NamedTuple):
-    """Seconds of a run, and how many cores were at work on it."""
+    """Seconds of a run, the median, and how many cores were at work on it."""
 
     seconds: float
     cores: float
 
 
 def in_turn(runs: dict[str, Callable[[], None]], seconds: float) -> dict[str, Spent]:
-    """Medians of each, all in turn so that noise meets all alike; the first turn counts where it is the only one."""
-    spent: dict[str, list[Spent]] = {name: [] for name in runs}
+    """Of each, all in turn so that noise meets all alike; the first turn counts where it is the only one."""
+    spent: dict[str, list[tuple[float, float]]] = {name: [] for name in runs}
     for _ in range(1 + TURNS):
         for name, run in runs.items():
-            if sum(turn.seconds for turn in spent[name]) < seconds:
+            if sum(took for took, _ in spent[name]) < seconds:
                 began, worked = time.perf_counter(), time.process_time()
                 run()
-                took = time.perf_counter() - began
-                spent[name].append(Spent(took, (time.process_time() - worked) / took))
-    return {name: Spent(*map(median, zip(*(each[1:] or each), strict=True))) for name, each in spent.items()}
+                spent[name].append((time.perf_counter() - began, time.process_time() - worked))
+    found = {}
+    for name, each in spent.items():
+        took, worked = zip(*(each[1:] or each), strict=True)
+        found[name] = Spent(median(took), sum(worked) / sum(took))  # of all turns: the clock of processors is coarse
+    return found
 
 
 def peaks(page: Page) -> None:

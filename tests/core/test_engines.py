@@ -240,6 +240,18 @@ def test_what_no_kernel_can_say_runs_on_the_reference(kind, users_cells):
     assert_same(cell, "fused", 5, 2)
 
 
+@pytest.mark.parametrize("name", EMITTED)
+def test_norms_are_as_large_as_what_is_handed_back_where_squares_underflow_or_overflow(name):
+    cell, scales = drawn(name, units=19), 2.0 ** torch.tensor([0, -90, -40, 40, 75])
+    prepare(cell, torch.float32, wait=True)
+    alike = {name: noise(9, 1, cell.units, seed=2).repeat(1, len(scales), 1) for name in cell.lower}
+    gauge = torch.zeros(9, len(scales), 1 + len(cell.states), dtype=torch.float64).requires_grad_()
+    ran = ENGINES["fused"](cell, noise(9, 1, 3).repeat(1, len(scales), 1), taps={NORMS: gauge}, lower=alike)
+    (norms,) = torch.autograd.grad((ran.states[cell.output] * scales[:, None]).sum(), gauge)
+    expected = norms[:, :1] * scales[:, None]
+    torch.testing.assert_close(norms, expected, rtol=1e-5, atol=0)
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf, 1e30])
 @pytest.mark.parametrize("name", EMITTED)
 def test_numbers_that_are_none_stay_so(name, value):

@@ -21,7 +21,7 @@ from rnnscope.core.engines.products import BYTES, MOST, packed, product
 left, right = torch.randn(13, 50), torch.randn(50, 37)
 weights = packed(right.numpy())
 out = torch.empty(13, weights.shape[0] * weights.shape[2])
-product(left.numpy(), weights, out.numpy(), False)
+product(left.numpy(), 0, weights, out.numpy(), 0, 13, False)
 print(BYTES, MOST, (out[:, :37] - left @ right).abs().max().item() < 1e-4)
 """
 
@@ -29,7 +29,7 @@ print(BYTES, MOST, (out[:, :37] - left @ right).abs().max().item() < 1e-4)
 def multiplied(left, right, back=False):
     weights = packed(right.numpy())
     out = torch.full((len(left), weights.shape[0] * weights.shape[2]), torch.nan, dtype=left.dtype)
-    product(left.numpy(), weights, out.numpy(), back)
+    product(left.numpy(), 0, weights, out.numpy(), 0, len(left), back)
     return out
 
 

@@ -191,7 +191,7 @@ class _Loop(torch.autograd.Function):
         of_states = {name: plan.folded(x.resolve_neg()) for name, x in pairs if x is not None}
         nothing = inputs.new_zeros(1, *lanes)
         adjoints = [blank(inputs, most, *lanes) if name in of_states else nothing for name in cell.states]
-        carried = [torch.zeros_like(before, memory_format=torch.contiguous_format) for before in rest[:count]]
+        carried = [before.new_zeros(2, *lanes) for before in rest[:count]]  # of a time step and of the next one
         back = inputs.new_zeros(lanes[0], _width(shares[0].again))
         sums = inputs.new_zeros(lanes[0], len(vectors), lanes[1])
         double = inputs.new_empty(0, dtype=torch.float64)
@@ -207,12 +207,13 @@ class _Loop(torch.autograd.Function):
 
         found = _each(work, list(zip(shares, ctx.between, strict=True)), plan)
         to_weights = [sum(more, first) for first, *more in zip(*found, strict=True)]
-        carried[0] += back[:, : lanes[1]]
+        to_start = [adjoint[0] for adjoint in carried]
+        to_start[0] += back[:, : lanes[1]]
         if plan.parts > 1:
             to_x = None if to_x is None else to_x.sum(1, keepdim=True)
         to_vectors = sums.view(batch, plan.parts, *sums.shape[1:]).sum(0).transpose(0, 1).reshape(vectors.shape)
         norms = squares if squares is None or plan.parts == 1 else squares.sum(1, keepdim=True).sqrt_()
-        return None, norms, to_x, *to_weights, to_vectors, *(plan.unfolded(x) for x in (*carried, *to_lower))
+        return None, norms, to_x, *to_weights, to_vectors, *(plan.unfolded(x) for x in (*to_start, *to_lower))
 
 
 class _Chunks:
@@ -242,7 +243,6 @@ class _Chunks:
         self.lanes = inputs.shape[1] * parts, units
         self.whose = first, first, last, plan.arrived
         self.gates = blank(self.weight_x, self.steps, last - first, self.columns).numpy()
-        self.adjoint = blank(self.weight_x, plan.kernel.SQUARED, units).numpy()  # begins with a cache line
 
     def room(self, count: int, steps: int) -> list[Tensor]:
         """Room for so many values of every unit at so many time steps: (steps, B parts, H / parts) each."""
@@ -291,7 +291,7 @@ class _Chunks:
                 self.of_x(begin, end)
                 by_h.addmm_(before, self.weight_h.t())
                 kernel.keep(gates, seen, *self.whose[:3])
-            run(gates, seen, *fixed, sums_of, self.adjoint, begin, place, *self.whose)
+            run(gates, seen, *fixed, sums_of, begin, place, *self.whose)
             if squares is not None and self.plan.parts == 1:
                 np.sqrt(squares[begin:end, mine], out=squares[begin:end, mine])
             fed, after = _tensors(_rows(self.inputs[begin:end, self.seen]).T, columns.T[self.first_h :])

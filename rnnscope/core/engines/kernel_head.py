@@ -34,28 +34,31 @@ F = np.{dtype}
 SIGNALS = {signals}  # that are written beside the states
 GATES = {gates}  # others, which are what is kept of a gate, and the places of these
 READ = {read}  # places of what is kept of gates and the way back reads
-SQUARED = {squared}  # adjoints of each unit whose squares are summed for norms
 LINE = 64 // F().itemsize  # numbers in a line of the cache
 AHEAD = 4  # time steps
 NEAR = 4096 // F().itemsize  # numbers at a time step of which the processor has the next ones ready by itself
 INFINITY, NAN = math.inf, math.nan
-# no references are counted: each count would wait until all that was written before has arrived
-OPTIONS = {{"error_model": "numpy", "fastmath": {{"contract"}}, "nogil": True, "_nrt": False}}
+# Divisions by the same number may share its inverse. No references are counted: each count would wait until all that was
+# written before has arrived.
+OPTIONS = {{"error_model": "numpy", "fastmath": {{"contract", "arcp"}}, "nogil": True, "_nrt": False}}
 KERNEL = OPTIONS | {{"cache": True, "pipeline_class": Apart}}
 
 
-@njit(**OPTIONS | {{"fastmath": {{"contract", "reassoc"}}}})
-def squared(values):
-    """Sum of squares; where it is not clear of what underflows and overflows, in float64."""
-    short = F(0)
-    for k in range(len(values)):
-        short += values[k] * values[k]
-    if F(1e-24) < short < F(INFINITY):
-        return np.float64(short)
-    total = 0.0
-    for k in range(len(values)):
-        total += np.float64(values[k]) * np.float64(values[k])
-    return total
+@njit(inline="always", **OPTIONS)
+def clear(total):
+    """Whether a sum of squares is clear of what underflows and overflows."""
+    return F(1e-24) < total < F(INFINITY)
+
+
+@intrinsic
+def summed(typing, total, value):
+    """`total` and the square of `value`; in a loop by as many sums as a vector has places."""
+
+    def generate(context, builder, signature, arguments):
+        square = builder.fmul(arguments[1], arguments[1], flags=["contract"])
+        return builder.fadd(arguments[0], square, flags=["contract", "reassoc"])
+
+    return total(total, value), generate
 
 
 def place(context, builder, signature, arguments):
@@ -69,25 +72,18 @@ def entry(context, builder, signature, arguments):
     return cgutils.get_item_pointer(context, builder, signature.args[0], array, cgutils.unpack_tuple(builder, index))
 
 
-def asking(*how):
-    """A function that asks for the line of an entry, which is soon to be read or written."""
+@intrinsic
+def fetched(typing, values, index):
+    """Ask for the line of an entry, which is soon to be read, into the second cache."""
 
-    @intrinsic
-    def asked(typing, values, index):
-        def generate(context, builder, signature, arguments):
-            address = builder.bitcast(entry(context, builder, signature, arguments), cgutils.voidptr_t)
-            words = [ir.IntType(32)(n) for n in how]
-            kind = ir.FunctionType(ir.VoidType(), [address.type, *(word.type for word in words)])
-            builder.call(builder.module.declare_intrinsic("llvm.prefetch", [address.type], kind), [address, *words])
-            return context.get_dummy_value()
+    def generate(context, builder, signature, arguments):
+        address = builder.bitcast(entry(context, builder, signature, arguments), cgutils.voidptr_t)
+        how = [ir.IntType(32)(n) for n in (0, 2, 1)]  # to be read, the second cache, data
+        kind = ir.FunctionType(ir.VoidType(), [address.type, *(word.type for word in how)])
+        builder.call(builder.module.declare_intrinsic("llvm.prefetch", [address.type], kind), [address, *how])
+        return context.get_dummy_value()
 
-        return types.void(values, index), generate
-
-    return asked
-
-
-fetched = asking(0, 2, 1)  # to be read, into the second cache, data
-claimed = asking(1, 3, 1)  # to be written, into the first
+    return types.void(values, index), generate
 
 
 @intrinsic

@@ -27,13 +27,14 @@ def {name}(gates, kept, rows, weight, constants, lower, states, signals, begin, 
     steps, units = gates.shape[0], np.uint64(states[0].shape[2])  # without a sign, for which no index is looked at then
     parts = weight.shape[1] // states[0].shape[2]
 {ready}
+    row = rows[0]
     for t in range(steps):
         at, now = place + t, begin + t
-        row, before = rows[0], states[0][at, first:last]
+        before, start = states[0][at], first
         if parts > 1:
             meet(arrived, parts)
-            before = states[0][at].reshape(1, -1)
-        product(before, weight, row[first:last], t % 2)
+            before, start = before.reshape(1, -1), 0
+        product(before, start, weight, row, first, last, t & 1)
 {before}
         for b in range(first, last):
 {loops}
@@ -42,41 +43,36 @@ def {name}(gates, kept, rows, weight, constants, lower, states, signals, begin, 
 BACKWARD = '''
 @njit(**KERNEL)
 def {name}(
-    gates, kept, rows, weight, constants, lower, to_lower, states, adjoints, carried, back, sums, squares, adjoint,
+    gates, kept, rows, weight, constants, lower, to_lower, states, adjoints, carried, back, sums, squares,
     begin, place, offset, first, last, arrived,
 ):
     """Adjoints of all preactivations of the chunk from `begin` on, in `gates`, for sequences first..last.
 
-    `adjoints` are those of the outputs, or one row of zeros; `carried` and `back` hold what the chunk hands to the one
+    `adjoints` are those of the outputs, or one row of zeros; `carried[n][0]` and `back` hold what the chunk hands to that
     before it. Adjoints of gates that nothing feeds are added to `sums[first]`. `squares` gets the sums over units of the
-    squared adjoints of the states after each time step: of the whole in coordinates, then of each state; `adjoint` is room
-    for them. Of parted units, `weight` holds the columns of the part, and two rows take turns, so that no part writes where
-    another one still reads. Time runs backward through memory, which no processor foresees where time steps are short.
+    squared adjoints of the states after each time step: of the whole in coordinates, then of each state. Of parted units,
+    `weight` holds the columns of the part, and two rows take turns, so that no part writes where another one still reads.
+    Time runs backward through memory, which no processor foresees where time steps are short.
+
+    Branches are few: where time steps are short, a processor that foresees them all is a seventh faster.
     """
     steps, units = gates.shape[0], np.uint64(states[0].shape[2])
     short = (last - first) * states[0].shape[2] < NEAR
     for t in range(steps - 1, -1, -1):
         at, now = place + t, begin + t
-        row = rows[now % 2]
-{before}{claims}
+        row, earlier, later = rows[now & 1], {earlier}, {later}
+{before}
         for b in range(first, last):
-            for k in range(units):
 {body}
-{after}        if short and t >= AHEAD:
-            for b in range(first, last):
-                fetched(squares, (now - AHEAD, b, 0))
+        if short and t >= AHEAD:
+            for k in range(0, (last - first) * states[0].shape[2], LINE):
 {ahead}
-        after = row[first:last]
+        after, start = row, first
         if weight.shape[1] > row.shape[1]:
             meet(arrived, len(row))
-            after = row.reshape(1, -1)
-        product(after, weight, back[first:last], t % 2)
+            after, start = row.reshape(1, -1), 0
+        product(after, start, weight, back, first, last, t & 1)
 '''
-
-CLAIMS = """
-        for n in range(len(adjoint)):
-            for k in range(0, adjoint.shape[1], LINE):
-                claimed(adjoint, (n, k))"""
 
 KEEP = '''
 @njit(**KERNEL)
@@ -93,7 +89,7 @@ WARM = '''
 
 def warm():
     """Call all kernels on next to nothing."""
-    gates, rows, there, again, constants, back, sums, adjoint = (np.zeros(shape, F) for shape in {shapes})
+    gates, rows, there, again, constants, back, sums = (np.zeros(shape, F) for shape in {shapes})
     arrived = np.zeros(1, np.int64)
     kept, lower, to_lower, states, adjoints, carried, signals = (
         tuple(np.zeros(shape, F) for _ in range(count)) for count, shape in {counts}
@@ -103,7 +99,7 @@ def warm():
         kernel(gates, kept, rows, there, constants, lower, states, signals, 0, 0, 0, 0, 1, arrived)
     for kernel in backward, gauged:
         arrays = gates, kept, rows, again, constants, lower, to_lower, states, adjoints, carried, back, sums
-        kernel(*arrays, np.zeros((1, 1, {norms})), adjoint, 0, 0, 0, 0, 1, arrived)
+        kernel(*arrays, np.zeros((1, 1, {norms})), 0, 0, 0, 0, 1, arrived)
 '''
 
 
@@ -117,30 +113,31 @@ def source_of(cell: Cell, dtype: str) -> str:
     given = _indented([f"given{n} = min(t, len(adjoints[{n}]) - 1)" for n, _ in enumerate(cell.states)], 8)
     keeps = _indented([f"keeps{n} = min(t, len(kept[{column}]) - 1)" for n, column, _ in _columns(cell)], 8)
     read = [column for n, column, _ in _columns(cell) if gauged.uses(gauged.named(kept[n]))]
-    back, sums = _indented(_backward(cell, backward, kept)), _gauged(cell, gauged, kept)
     both = {"before": given, "ahead": _indented(_ahead(cell, read))}
+    plain = _indented(_over_units(_backward(cell, backward, kept)), 12)
+    norms = _indented(_gauged(cell, gauged, kept, single=dtype == "float32"), 12)
     helpers = (SINGLE if dtype == "float32" else DOUBLE).replace("\ndef ", '\n@njit(inline="always", **OPTIONS)\ndef ')
     head = {"name": cell.name, "dtype": dtype, "yielding": YIELDING, "looks": LOOKS}
     return (
-        HEAD.format(signals=signals, gates=gates, read=read, squared=sums["rows"], **head)
+        HEAD.format(signals=signals, gates=gates, read=read, **head)
         + helpers
         + FORWARD.format(name="forward", before=keeps, **_forward(cell, forward, kept, {}))
         + FORWARD.format(name="traced", before=keeps, **_forward(cell, traced, kept, gates))
         + KEEP.format(body=_indented(_keep(cell, kept)))
-        + BACKWARD.format(name="backward", body=back, claims="", after="", **both)
-        + BACKWARD.format(name="gauged", **both, **sums)
-        + _warm(cell, len(signals), sums["rows"])
+        + BACKWARD.format(name="backward", body=plain, earlier=0, later=0, **both)
+        + BACKWARD.format(name="gauged", body=norms, earlier="now & 1", later="1 - (now & 1)", **both)
+        + _warm(cell, len(signals))
     )
 
 
-def _warm(cell: Cell, signals: int, squared: int) -> str:
+def _warm(cell: Cell, signals: int) -> str:
     """Arrays for one time step of one sequence with one unit."""
     sources, states = list(cell.gates.values()), len(cell.states)
     fed, h, constant = len(sources) - sources.count(""), sum("h" in source for source in sources), sources.count("")
     below = len(cell.lower)
-    shapes = [(1, 1, fed), (2, 1, h), (0, 1, 1), (0, h, 1), (constant, 1), (1, 1), (1, constant, 1), (squared, 1)]
+    shapes = [(1, 1, fed), (2, 1, h), (0, 1, 1), (0, h, 1), (constant, 1), (1, 1), (1, constant, 1)]
     one, counts = (1, 1, 1), [fed, below, below, states, states, states, signals]
-    each = list(zip(counts, [one, one, one, (2, 1, 1), one, (1, 1), one], strict=True))
+    each = list(zip(counts, [one, one, one, (2, 1, 1), one, (2, 1, 1), one], strict=True))
     return WARM.format(shapes=shapes, counts=each, norms=1 + states)
 
 
@@ -215,44 +212,55 @@ def _found_before(cell: Cell, emitted: Emitted) -> list[tuple[str, str]]:
 
 
 def _backward(cell: Cell, emitted: Emitted, kept: Mapping[int, str]) -> list[str]:
-    fed, count = list(_columns(cell)), len(cell.gates)
-    found = {emitted.named(kept[n]): f"kept[{column}][t, b, k]" for n, column, _ in fed}
-    loads = [f"{name} = {place}" for name, place in found.items() if name.startswith("z")] + _given(cell)
-    emitted = emitted.knowing(found)
-    for n in range(len(cell.states)):
-        seen = " + back[b, k]" if n == 0 else ""
-        loads.append(f"a{n} = adjoints[{n}][given{n}, b, k] + carried[{n}][b, k]{seen}")
-    stores = []
-    for n, column, of_h in fed:
+    lines, stores = _adjoints(cell, emitted, kept), []
+    for n, column, of_h in _columns(cell):
         stores.append(f"gates[t, b - offset, {column} * units + k] = {emitted.results[n]}")
         if of_h is not None:
             stores.append(f"row[b, {of_h} * units + k] = {emitted.results[n]}")
     constant = [n for n, source in enumerate(cell.gates.values()) if not source]
     stores += [f"sums[first, {place}, k] += {emitted.results[n]}" for place, n in enumerate(constant)]
-    rest = iter(emitted.results[count:])
-    stores += [f"carried[{n}][b, k] = {next(rest)}" for n, _ in enumerate(cell.states)]
+    rest = iter(emitted.results[len(cell.gates) :])
+    stores += [f"carried[{n}][earlier, b, k] = {next(rest)}" for n, _ in enumerate(cell.states)]
     stores += [f"to_lower[{n}][now, b, k] = {next(rest)}" for n, _ in enumerate(cell.lower)]
-    return loads + emitted.lines + stores
+    return lines + stores
 
 
-def _gauged(cell: Cell, emitted: Emitted, kept: Mapping[int, str]) -> dict[str, object]:
-    """The same with what norms are made of: what is squared is put by in the loop over units, and summed behind it."""
+def _adjoints(cell: Cell, emitted: Emitted, kept: Mapping[int, str]) -> list[str]:
+    """What the way back reads, and what it finds of that."""
+    found = {emitted.named(kept[n]): f"kept[{column}][t, b, k]" for n, column, _ in _columns(cell)}
+    loads = [f"{name} = {place}" for name, place in found.items() if name.startswith("z")] + _given(cell)
+    for n, _ in enumerate(cell.states):
+        seen = " + back[b, k]" if n == 0 else ""
+        loads.append(f"a{n} = adjoints[{n}][given{n}, b, k] + carried[{n}][later, b, k]{seen}")
+    return loads + emitted.knowing(found).lines
+
+
+def _gauged(cell: Cell, emitted: Emitted, kept: Mapping[int, str], single: bool) -> list[str]:
+    """The same with what norms are made of, sums of squares; where one is not clear of 0 and infinity, in float64 again."""
     parts = [f"a{n}" for n, _ in enumerate(cell.states)]
     coordinates = emitted.results[len(cell.gates) + len(cell.states) + len(cell.lower) :]
-    row = {name: n for n, name in enumerate(dict.fromkeys([*coordinates, *parts]))}
-    body = _backward(cell, emitted, kept) + [f"adjoint[{n}, k] = {name}" for name, n in row.items()]
-    sums = [f"q{n} = squared(adjoint[{n}])" for n in row.values()]
+    squared = {name: n for n, name in enumerate(dict.fromkeys([*coordinates, *parts]))}
+
+    def summed(lines: list[str], total: str, number: str) -> list[str]:
+        """A loop that sums the squares up."""
+        totals = [f"{total}{n} = summed({total}{n}, {number}({name}))" for name, n in squared.items()]
+        return [f"{total}{n} = {number}(0)" for n in squared.values()] + _over_units(lines + totals)
+
+    lines = summed(_backward(cell, emitted, kept), "q", "F")
+    lines += [f"p{n} = np.float64(q{n})" for n in squared.values()]
+    if single:
+        lines.append(f"if not ({' & '.join(f'clear(q{n})' for n in squared.values())}):")
+        lines += _inner(summed(_adjoints(cell, Emitted(emitted.values, list(squared)), kept), "p", "np.float64"))
     for n, names in enumerate((coordinates, *([part] for part in parts))):
-        sums.append(f"squares[now, b, {n}] = " + " + ".join(f"q{row[name]}" for name in names))
-    return {"rows": len(row), "claims": CLAIMS, "body": _indented(body), "after": _indented(sums, 12) + "\n"}
+        lines.append(f"squares[now, b, {n}] = " + " + ".join(f"p{squared[name]}" for name in names))
+    return lines
 
 
 def _ahead(cell: Cell, read: Sequence[int]) -> list[str]:
     """Calls for what the way back will read, of what is kept of gates in these places."""
-    lines = [f"fetched(states[{n}], (at - AHEAD, b, k))" for n, _ in enumerate(cell.states)]
-    lines += [f"fetched(kept[{column}], (t - AHEAD, b, k))" for column in read]
-    lines += [f"fetched(lower[{n}], (now - AHEAD, b, k))" for n, _ in enumerate(cell.lower)]
-    return ["for k in range(0, states[0].shape[2], LINE):", *(f"    {line}" for line in lines)]
+    lines = [f"fetched(states[{n}], (at - AHEAD, first, k))" for n, _ in enumerate(cell.states)]
+    lines += [f"fetched(kept[{column}], (t - AHEAD, first, k))" for column in read]
+    return lines + [f"fetched(lower[{n}], (now - AHEAD, first, k))" for n, _ in enumerate(cell.lower)]
 
 
 def _columns(cell: Cell):

@@ -85,33 +85,33 @@ class _Tile:
 
 
 def _tile(rows: int, sums: int = 1):
-    """A function of left (B, K), packed (P, K, C), out (B, P C), b and p: fills rows b, b + 1, ... of panel p of `out`."""
+    """A function of left (A, K), a, packed (P, K, C), out (B, P C), b, p: of rows a, ... makes rows b, ... of panel p."""
 
     @intrinsic
-    def tile(typing, left, weights, out, b, p):
+    def tile(typing, left, a, weights, out, b, p):
         def generate(context, builder, signature, arguments):
             emit = _Tile(builder, context.get_value_type(left.dtype), left.dtype.bitwidth // 8, rows, sums)
-            given = zip(signature.args[:3], arguments[:3], strict=True)
+            start, first, panel = (arguments[n] for n in (1, 4, 5))
+            given = ((signature.args[n], arguments[n]) for n in (0, 2, 3))
             arrays = [context.make_array(kind)(context, builder, value) for kind, value in given]
             (x, pitch), (w, depth), (y, wide) = ((a.data, builder.extract_value(a.shape, 1)) for a in arrays)
-            first, panel = arguments[3:]
             columns, one, step = INDEX(VECTORS * emit.lanes), INDEX(1), INDEX(sums)
-            left_rows = [emit.at(emit.at(x, first, pitch), INDEX(n), pitch) for n in emit.rows]
+            left_rows = [emit.at(emit.at(x, start, pitch), INDEX(n), pitch) for n in emit.rows]
             out_rows = [emit.at(emit.at(y, first, wide), INDEX(n), wide) for n in emit.rows]
-            w, whole = emit.at(w, panel, depth, columns), builder.sub(depth, builder.urem(depth, step))
+            w, rest = emit.at(w, panel, depth, columns), builder.urem(depth, step)
 
             def add(k, s):
                 emit.add([emit.at(row, k) for row in left_rows], emit.at(w, k, columns), s)
 
-            with cgutils.for_range_slice(builder, INDEX(0), whole, step, inc=True) as (k, _):
+            with cgutils.for_range_slice(builder, INDEX(0), rest, one, inc=True) as (k, _):
+                add(k, 0)
+            with cgutils.for_range_slice(builder, rest, depth, step, inc=True) as (k, _):
                 for s in emit.sums:
                     add(builder.add(k, INDEX(s)), s)
-            with cgutils.for_range_slice(builder, whole, depth, one, inc=True) as (k, _):
-                add(k, 0)
             emit.write([emit.at(row, panel, columns) for row in out_rows])
             return context.get_dummy_value()
 
-        return types.void(left, weights, out, types.intp, types.intp), generate
+        return types.void(left, types.intp, weights, out, types.intp, types.intp), generate
 
     return tile
 
@@ -120,26 +120,27 @@ _eight, _four, _two, _one, _alone = _tile(8), _tile(4), _tile(2), _tile(1), _til
 
 
 @njit(error_model="numpy", nogil=True, _nrt=False)
-def product(left, weights, out, back):
-    """Fill `out` (B, P C) with `left` (B, K) times what was `packed` to (P, K, C); all three without gaps.
+def product(left, start, weights, out, first, last, back):
+    """Fill rows first..last of `out` (B, P C) with as many of `left` (A, K), from `start` on, times what was `packed`.
 
-    The last panel comes first if `back` is true: of two that take turns, one finds in the cache what the other used last.
+    No array has gaps. The last panel comes first if `back` is true: of two that take turns, one finds in the cache what the
+    other used last.
     """
-    rows, panels = len(left), len(weights)
+    rows, panels = last - first, len(weights)
+    if rows == 1:
+        for n in range(panels):
+            _alone(left, start, weights, out, first, panels - 1 - n if back else n)
+        return
     for n in range(panels):
-        p = panels - 1 - n if back else n
-        if rows == 1:
-            _alone(left, weights, out, 0, p)
-            continue
-        b = 0
+        p, b = panels - 1 - n if back else n, 0
         while rows - b >= 8 and MOST == 8:
-            _eight(left, weights, out, b, p)
+            _eight(left, start + b, weights, out, first + b, p)
             b += 8
         while rows - b >= 4:
-            _four(left, weights, out, b, p)
+            _four(left, start + b, weights, out, first + b, p)
             b += 4
         if rows - b >= 2:
-            _two(left, weights, out, b, p)
+            _two(left, start + b, weights, out, first + b, p)
             b += 2
         if rows - b:
-            _one(left, weights, out, b, p)
+            _one(left, start + b, weights, out, first + b, p)
