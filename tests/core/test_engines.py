@@ -192,10 +192,11 @@ def test_runs_in_parts_at_the_same_time_wait_for_one_another(parted):
             assert all(map(torch.equal, found, expected))
 
 
+@pytest.mark.parametrize("units", [7, 32])
 @pytest.mark.parametrize("engine", ["fused", "checkpointed"])
 @pytest.mark.parametrize("name", EMITTED)
-def test_sequences_shared_out_among_threads_and_twice_the_same_bits(name, engine, monkeypatch):
-    cell, threads = drawn(name), torch.get_num_threads()
+def test_sequences_shared_out_among_threads_and_twice_the_same_bits(name, engine, units, monkeypatch):
+    cell, threads = drawn(name, units=units), torch.get_num_threads()
     prepare(cell, torch.float32, wait=True)
     monkeypatch.setattr(FUSED, "WORTH", 1)
     monkeypatch.setattr(FUSED, "CHUNK", 500)

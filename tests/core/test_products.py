@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from rnnscope.core.engines.products import BYTES, packed, product
+from rnnscope.core.engines.products import BYTES, added, packed, product
 
 SIZES = [
     (rows, depth, columns) for rows in (*range(1, 18), 100) for depth, columns in ((1, 1), (7, 33), (64, 128), (250, 90))
@@ -51,6 +51,16 @@ def test_a_row_does_not_depend_on_those_beside_it():
     whole = multiplied(left, right)
     for first in range(15):
         assert torch.equal(multiplied(left[first : first + 2], right), whole[first : first + 2])
+
+
+@pytest.mark.parametrize("rows", [1, 2, 13])
+def test_rows_from_a_place_on_are_added_to_others_and_only_these(rows):
+    left, right = torch.randn(20, 50), torch.randn(50, 64)
+    out = torch.randn(16, 64)
+    expected = out.clone()
+    expected[2 : 2 + rows] += left[5 : 5 + rows] @ right
+    added(left.numpy(), 5, packed(right.numpy()), out.numpy(), 2, 2 + rows, False)
+    torch.testing.assert_close(out, expected, rtol=0, atol=1e-4)
 
 
 def test_without_columns_nothing_is_written_and_without_terms_zeros_are():

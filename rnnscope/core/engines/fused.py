@@ -235,8 +235,9 @@ class _Chunks:
         self.steps = -(-steps // max(1, steps // longest))  # as even as it goes, at most twice as long
         part, units = first if parts > 1 else 0, cell.units // parts
         self.weight_x, self.weight_h, bias = (plan.of_part(x.detach(), part) for x in (weight_x, weight_h, bias))
-        self.by_x = self.weight_x.t()
-        self.bias_x, self.bias_h = bias[: self.last_x], bias[self.last_x :].numpy()
+        self.bias, self.by_x = bias.numpy(), self.weight_x.t()
+        packed_x = plan.kernel.packed(self.by_x.numpy())
+        self.packed_x = packed_x if _width(packed_x) == self.columns else None  # where it fills all columns
         self.there, self.again = packed[part]
         constants = vectors.detach().narrow(1, part * units, units).contiguous().numpy()
         self.given = constants, _arrays([x.contiguous() for x in rest[len(cell.states) :]])
@@ -326,11 +327,14 @@ class _Chunks:
 
     def of_x(self, begin: int, end: int) -> None:
         """Fill in what the inputs and the biases give."""
-        edge, columns = self.last_x, _rows(self.gates[: end - begin])
-        out, inputs = _tensors(columns[:, :edge], _rows(self.inputs[begin:end, self.seen]))
-        torch.addmm(self.bias_x, inputs, self.by_x, out=out)
-        if edge < self.columns:
-            columns[:, edge:] = self.bias_h
+        gates, inputs, edge = self.gates[: end - begin], self.inputs[begin:end], self.last_x
+        if self.packed_x is not None:
+            self.plan.kernel.enter(gates, inputs, self.packed_x, self.bias, self.seen.start or 0)
+            return
+        columns = _rows(gates)
+        out, fed, bias = _tensors(columns[:, :edge], _rows(inputs[:, self.seen]), self.bias[:edge])
+        torch.addmm(bias, fed, self.by_x, out=out)
+        columns[:, edge:] = self.bias[edge:]
 
 
 def _rows(values: np.ndarray) -> np.ndarray:

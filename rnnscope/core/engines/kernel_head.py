@@ -18,7 +18,7 @@ from numba.core import cgutils
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.extending import intrinsic
 
-from rnnscope.core.engines.products import packed, product
+from rnnscope.core.engines.products import added, packed, product
 
 
 class Apart(CompilerBase):
@@ -36,6 +36,7 @@ GATES = {gates}  # others, which are what is kept of a gate, and the places of t
 READ = {read}  # places of what is kept of gates and the way back reads
 LINE = 64 // F().itemsize  # numbers in a line of the cache
 AHEAD = 4  # time steps
+BLOCK = 16  # rows that are multiplied together, or those of one time step
 NEAR = 4096 // F().itemsize  # numbers at a time step of which the processor has the next ones ready by itself
 INFINITY, NAN = math.inf, math.nan
 # Divisions by the same number may share its inverse. No references are counted: each count would wait until all that was
@@ -102,7 +103,7 @@ def streamed(typing, values, index, value):
 
 
 @intrinsic
-def added(typing, counter):
+def counted(typing, counter):
     """What the first entry of `counter` was before 1 was added, with no other thread in between."""
 
     def generate(context, builder, *call):
@@ -129,7 +130,7 @@ def meet(arrived, parts):
 
     Nobody waits any more once `arrived` is negative.
     """
-    goal, looks = (added(arrived) // parts + 1) * parts, 0
+    goal, looks = (counted(arrived) // parts + 1) * parts, 0
     while 0 <= seen(arrived) < goal:
         looks += 1
         if looks > {looks}:

@@ -74,6 +74,22 @@ def {name}(
         product(after, start, weight, back, first, last, t & 1)
 '''
 
+ENTER = '''
+@njit(**KERNEL)
+def enter(gates, inputs, weight, bias, start):
+    """Fill `gates` (C, B, N) with what the biases give and the inputs of as many sequences from `start` on."""
+    steps, rows, columns = gates.shape
+    batch = inputs.shape[1]
+    left, out = inputs.reshape(steps * batch, inputs.shape[2]), gates.reshape(steps * rows, columns)
+    span = max(1, BLOCK // rows) if rows == batch else 1
+    for t in range(0, steps, span):
+        first, last = t * rows, min(t + span, steps) * rows
+        for row in range(first, last):
+            for n in range(columns):
+                out[row, n] = bias[n]
+        added(left, t * batch + start, weight, out, first, last, False)
+'''
+
 KEEP = '''
 @njit(**KERNEL)
 def keep(gates, kept, offset, first, last):
@@ -94,6 +110,7 @@ def warm():
     kept, lower, to_lower, states, adjoints, carried, signals = (
         tuple(np.zeros(shape, F) for _ in range(count)) for count, shape in {counts}
     )
+    enter(gates, gates, there, np.zeros(gates.shape[2], F), 0)
     keep(gates, kept, 0, 0, 1)
     for kernel in forward, traced:
         kernel(gates, kept, rows, there, constants, lower, states, signals, 0, 0, 0, 0, 1, arrived)
@@ -123,6 +140,7 @@ def source_of(cell: Cell, dtype: str) -> str:
         + helpers
         + FORWARD.format(name="forward", before=keeps, **_forward(cell, forward, kept, {}))
         + FORWARD.format(name="traced", before=keeps, **_forward(cell, traced, kept, gates))
+        + ENTER
         + KEEP.format(body=_indented(_keep(cell, kept)))
         + BACKWARD.format(name="backward", body=plain, earlier=0, later=0, **both)
         + BACKWARD.format(name="gauged", body=norms, earlier="now & 1", later="1 - (now & 1)", **both)

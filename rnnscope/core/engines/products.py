@@ -77,6 +77,11 @@ class _Tile:
                 total = self.totals[s, n, v]
                 self.builder.store(self.builder.fadd(self.builder.load(total), term, flags=["contract"]), total)
 
+    def resume(self, starts: list[ir.Value]) -> None:
+        """Begin with what is in a row each."""
+        for (n, start), v in pairs(enumerate(starts), self.places):
+            self.builder.store(self.builder.load(self.part(start, v), align=self.size), self.totals[0, n, v])
+
     def write(self, starts: list[ir.Value]) -> None:
         """What has been added, to a row each."""
         for (n, start), v in pairs(enumerate(starts), self.places):
@@ -84,8 +89,11 @@ class _Tile:
             self.builder.store(total, self.part(start, v), align=self.size)
 
 
-def _tile(rows: int, sums: int = 1):
-    """A function of left (A, K), a, packed (P, K, C), out (B, P C), b, p: of rows a, ... makes rows b, ... of panel p."""
+def _tile(rows: int, onto: bool, sums: int = 1):
+    """A function of left (A, K), a, packed (P, K, C), out (B, P C), b, p: of rows a, ... makes rows b, ... of panel p.
+
+    onto  adds to these
+    """
 
     @intrinsic
     def tile(typing, left, a, weights, out, b, p):
@@ -98,7 +106,10 @@ def _tile(rows: int, sums: int = 1):
             columns, one, step = INDEX(VECTORS * emit.lanes), INDEX(1), INDEX(sums)
             left_rows = [emit.at(emit.at(x, start, pitch), INDEX(n), pitch) for n in emit.rows]
             out_rows = [emit.at(emit.at(y, first, wide), INDEX(n), wide) for n in emit.rows]
+            parts = [emit.at(row, panel, columns) for row in out_rows]
             w, rest = emit.at(w, panel, depth, columns), builder.urem(depth, step)
+            if onto:
+                emit.resume(parts)
 
             def add(k, s):
                 emit.add([emit.at(row, k) for row in left_rows], emit.at(w, k, columns), s)
@@ -108,7 +119,7 @@ def _tile(rows: int, sums: int = 1):
             with cgutils.for_range_slice(builder, rest, depth, step, inc=True) as (k, _):
                 for s in emit.sums:
                     add(builder.add(k, INDEX(s)), s)
-            emit.write([emit.at(row, panel, columns) for row in out_rows])
+            emit.write(parts)
             return context.get_dummy_value()
 
         return types.void(left, types.intp, weights, out, types.intp, types.intp), generate
@@ -116,31 +127,38 @@ def _tile(rows: int, sums: int = 1):
     return tile
 
 
-_eight, _four, _two, _one, _alone = _tile(8), _tile(4), _tile(2), _tile(1), _tile(1, sums=4)
+def _product(onto: bool):
+    """The function below; onto, it adds to what is in `out`."""
+    eight, four, two, one = (_tile(rows, onto) for rows in (8, 4, 2, 1))
+    alone = _tile(1, onto, sums=4)
 
+    @njit(error_model="numpy", nogil=True, _nrt=False)
+    def product(left, start, weights, out, first, last, back):
+        """Fill rows first..last of `out` (B, P C) with as many of `left` (A, K), from `start` on, times what was `packed`.
 
-@njit(error_model="numpy", nogil=True, _nrt=False)
-def product(left, start, weights, out, first, last, back):
-    """Fill rows first..last of `out` (B, P C) with as many of `left` (A, K), from `start` on, times what was `packed`.
-
-    No array has gaps. The last panel comes first if `back` is true: of two that take turns, one finds in the cache what the
-    other used last.
-    """
-    rows, panels = last - first, len(weights)
-    if rows == 1:
+        No array has gaps. The last panel comes first if `back` is true: of two that take turns, one finds in the cache what
+        the other used last.
+        """
+        rows, panels = last - first, len(weights)
+        if rows == 1:
+            for n in range(panels):
+                alone(left, start, weights, out, first, panels - 1 - n if back else n)
+            return
         for n in range(panels):
-            _alone(left, start, weights, out, first, panels - 1 - n if back else n)
-        return
-    for n in range(panels):
-        p, b = panels - 1 - n if back else n, 0
-        while rows - b >= 8 and MOST == 8:
-            _eight(left, start + b, weights, out, first + b, p)
-            b += 8
-        while rows - b >= 4:
-            _four(left, start + b, weights, out, first + b, p)
-            b += 4
-        if rows - b >= 2:
-            _two(left, start + b, weights, out, first + b, p)
-            b += 2
-        if rows - b:
-            _one(left, start + b, weights, out, first + b, p)
+            p, b = panels - 1 - n if back else n, 0
+            while rows - b >= 8 and MOST == 8:
+                eight(left, start + b, weights, out, first + b, p)
+                b += 8
+            while rows - b >= 4:
+                four(left, start + b, weights, out, first + b, p)
+                b += 4
+            if rows - b >= 2:
+                two(left, start + b, weights, out, first + b, p)
+                b += 2
+            if rows - b:
+                one(left, start + b, weights, out, first + b, p)
+
+    return product
+
+
+product, added = _product(onto=False), _product(onto=True)
