@@ -28,7 +28,7 @@ from machine import Machine, described
 
 from rnnscope.core.cells import CELLS
 
-TURNS = 30  # of each run, at most
+TURNS = 100  # of each run, at most
 SECONDS, QUICK = 10.0, 1.5  # of each run, after which it takes no further turn
 SPARE = 0.5  # cores beyond the threads asked for that count as none: a thread of the layer before still looks for work
 SLOW = "CE"  # shapes where the reference takes up to a minute, and gigabytes
