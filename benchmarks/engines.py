@@ -30,7 +30,7 @@ from rnnscope.core.cells import CELLS
 
 TURNS = 100  # of each run, at most
 SECONDS, QUICK = 10.0, 1.5  # of each run, after which it takes no further turn
-SPARE = 0.5  # cores beyond the threads asked for that count as none: a thread of the layer before still looks for work
+SPARE = 0.5  # cores beyond the threads asked for that count as none: threads of the layer before still look for work
 SLOW = "CE"  # shapes where the reference takes up to a minute, and gigabytes
 # what is measured, over what: targets and limits for each shape
 ROWS = {
@@ -52,7 +52,7 @@ medians: smaller is better. **Bold** is beyond the limit, and then the exit stat
 
 - Shapes are (batch, time steps, inputs, units): {shapes}.
 - `engine`: `fused` is a cell on its compiled kernels, `reference` the loop under autograd, for a cell that has none.
-- `cores` are seconds of processors over seconds: more than the threads asked for is bold too.
+- `cores` are seconds of processors over seconds, of all turns: half a core more than the threads asked for is bold too.
 - `traced` keeps every signal as well, and takes the norms of the gradients with respect to every state at every time step;
   it stands over the same without.
 - `x floor` is the time over the least that this machine could need, by its rates of matrix products and of copies, measured
