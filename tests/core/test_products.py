@@ -7,8 +7,9 @@ import sys
 import numpy as np
 import pytest
 import torch
+from numba import njit
 
-from rnnscope.core.engines.products import BYTES, added, packed, product
+from rnnscope.core.engines.products import BYTES, added, laid, packed, product, turned
 
 SIZES = [
     (rows, depth, columns) for rows in (*range(1, 18), 100) for depth, columns in ((1, 1), (7, 33), (64, 128), (250, 90))
@@ -24,6 +25,11 @@ out = torch.empty(13, weights.shape[0] * weights.shape[2])
 product(left.numpy(), 0, weights, out.numpy(), 0, 13, False)
 print(BYTES, MOST, (out[:, :37] - left @ right).abs().max().item() < 1e-4)
 """
+
+
+@njit
+def laid_out(rows, k, panels, p, sums):
+    laid(rows, k, panels, p, sums)
 
 
 def multiplied(left, right, back=False):
@@ -61,6 +67,26 @@ def test_rows_from_a_place_on_are_added_to_others_and_only_these(rows):
     expected[2 : 2 + rows] += left[5 : 5 + rows] @ right
     added(left.numpy(), 5, packed(right.numpy()), out.numpy(), 2, 2 + rows, False)
     torch.testing.assert_close(out, expected, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
+@pytest.mark.parametrize("rows", [1, 3, 8, 13])
+def test_rows_that_lie_along_are_multiplied_too(rows, dtype):
+    left, right, out = (torch.randn(*shape, dtype=dtype) for shape in ((50, rows), (50, 64), (rows, 64)))
+    expected = out + left.T @ right
+    turned(left.numpy(), 0, packed(right.numpy()), out.numpy(), 0, rows, False)
+    torch.testing.assert_close(out, expected, rtol=0, atol=500 * torch.finfo(dtype).eps)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
+def test_rows_laid_out_in_panels_and_added_up(dtype):
+    width = 2 * BYTES // dtype.itemsize
+    rows, sums = torch.randn(9, 3 * width, dtype=dtype), torch.randn(3 * width, dtype=dtype)
+    expected, panels = sums + rows[2:7].sum(0), np.zeros((3, 5, width), rows.numpy().dtype)
+    for p in range(3):
+        laid_out(rows.numpy(), 2, panels, p, sums.numpy())
+    np.testing.assert_array_equal(panels, packed(rows[2:7].numpy()))
+    torch.testing.assert_close(sums, expected, rtol=0, atol=20 * torch.finfo(dtype).eps)
 
 
 def test_without_columns_nothing_is_written_and_without_terms_zeros_are():

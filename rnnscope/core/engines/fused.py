@@ -26,6 +26,7 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+from torch.nn.functional import pad
 
 from rnnscope.core.cells.cell import Cell, Values
 from rnnscope.core.denormals import flushed
@@ -112,8 +113,8 @@ class _Plan:
         """Those of a part, contiguous."""
         return (rows if self.parts == 1 else self.by_part(rows)[:, part].flatten(0, 1)).contiguous()
 
-    def packed(self, weight_h: Tensor) -> list[tuple[np.ndarray, np.ndarray]]:
-        """For each part: what multiplies h, and what multiplies the adjoints of what h feeds, of all parts as these lie."""
+    def packed(self, weight_x: Tensor, weight_h: Tensor) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """For each part: what multiplies x, h, and the adjoints of what h feeds, of all parts as these lie."""
 
         def together(shape: tuple[int, ...], _) -> np.ndarray:
             return blank(weight_h, *shape, together=True).numpy()  # for all of it is read at every time step
@@ -126,11 +127,12 @@ class _Plan:
         whole = np.pad(rows, ((0, 0), (0, zeros), (0, 0))) if zeros else rows
         whole = _rows(whole).reshape(-1, parts, units // parts)
         again = [self.kernel.packed(whole[:, part], together) for part in range(parts)]
-        return list(zip(there, again, strict=True))
+        of_x = [self.kernel.packed(self.of_part(weight_x.detach(), part).numpy().T) for part in range(parts)]
+        return list(zip(of_x, there, again, strict=True))
 
-    def scratch(self, packed: list[tuple[np.ndarray, np.ndarray]], batch: int) -> np.ndarray:
+    def scratch(self, packed: list[tuple[np.ndarray, ...]], batch: int) -> np.ndarray:
         """Room for what passes between h and the gates at a time step, and at the next."""
-        return self.cell.weight_h.new_zeros(2, batch * self.parts, _width(packed[0][0])).numpy()
+        return self.cell.weight_h.new_zeros(2, batch * self.parts, _width(packed[0][1])).numpy()
 
     def rows(self, batch: int) -> list[tuple[int, int]]:
         """First and last + 1 of the sequences or parts of each share: as many as torch has threads, if each is worth it."""
@@ -147,7 +149,7 @@ class _Loop(torch.autograd.Function):
         """All time steps, chunk by chunk; `rest` is the state before, then what is below."""
         cell, (steps, batch) = plan.cell, inputs.shape[:2]
         rest = [plan.folded(x) for x in rest]
-        weights, packed = (weight_x, weight_h, bias, vectors), plan.packed(weight_h)
+        weights, packed = (weight_x, weight_h, bias, vectors), plan.packed(weight_x, weight_h)
         given = plan, inputs, *weights, rest, packed, plan.scratch(packed, batch)
         shares = [_Chunks(*given, *rows) for rows in plan.rows(batch)]
         states = shares[0].room(len(cell.states), 1 + (shares[0].steps if plan.checkpoint else steps))
@@ -219,31 +221,30 @@ class _Loop(torch.autograd.Function):
 class _Chunks:
     """The way of some sequences, first..last, there and back, by chunks of time steps: what one thread does.
 
-    What the inputs give to a chunk, and the adjoints of its preactivations, (C, last - first, gates fed * H), are its own;
-    other arrays are those of all sequences. Where the units of a single sequence are parted, it is the way of a part, and
-    the weights and biases are its rows. Views are numpy's: each of torch's lets go of Python's lock, for which the threads
-    would queue.
+    What the inputs give to a chunk, and the adjoints of its preactivations, (C, last - first, gates fed * H, and zeros up
+    to whole panels), are its own; other arrays are those of all sequences. Where the units of a single sequence are parted,
+    it is the way of a part, and the weights and biases are its rows. Views are numpy's: each of torch's lets go of Python's
+    lock, for which the threads would queue.
     """
 
     def __init__(self, plan, inputs, weight_x, weight_h, bias, vectors, rest, packed, scratch, first, last):
         cell, steps, parts = plan.cell, len(inputs), plan.parts
         self.plan, self.inputs, self.mine, self.scratch = plan, inputs.detach().numpy(), slice(first, last), scratch
-        self.seen = slice(None) if parts > 1 else self.mine  # whose inputs and hidden states it reads
+        self.start = 0 if parts > 1 else first  # of those whose inputs and hidden states it reads
         self.columns, self.last_x, self.first_h = (n // parts for n in (cell.columns, cell.last_x, cell.first_h))
         length = max(1, CHUNK // max(1, (last - first) * self.columns))
         longest = max(length, math.isqrt(steps)) if plan.checkpoint else length
         self.steps = -(-steps // max(1, steps // longest))  # as even as it goes, at most twice as long
         part, units = first if parts > 1 else 0, cell.units // parts
         self.weight_x, self.weight_h, bias = (plan.of_part(x.detach(), part) for x in (weight_x, weight_h, bias))
-        self.bias, self.by_x = bias.numpy(), self.weight_x.t()
-        packed_x = plan.kernel.packed(self.by_x.numpy())
-        self.packed_x = packed_x if _width(packed_x) == self.columns else None  # where it fills all columns
-        self.there, self.again = packed[part]
+        self.of_x, self.there, self.again = packed[part]
+        self.panel = self.of_x.shape[2]  # columns of it
+        self.bias = pad(bias, (0, -self.columns % self.panel)).numpy()
         constants = vectors.detach().narrow(1, part * units, units).contiguous().numpy()
         self.given = constants, _arrays([x.contiguous() for x in rest[len(cell.states) :]])
         self.lanes = inputs.shape[1] * parts, units
         self.whose = first, first, last, plan.arrived
-        self.gates = blank(self.weight_x, self.steps, last - first, self.columns).numpy()
+        self.gates = blank(self.weight_x, self.steps, last - first, len(self.bias)).numpy()
 
     def room(self, count: int, steps: int) -> list[Tensor]:
         """Room for so many values of every unit at so many time steps: (steps, B parts, H / parts) each."""
@@ -274,8 +275,11 @@ class _Chunks:
         kernel, mine, checkpoint = self.plan.kernel, self.mine, self.plan.checkpoint
         run, sums_of = (kernel.backward, _NONE) if squares is None else (kernel.gauged, squares)
         fixed = self.scratch, self.again, *self.given, to_lower, states, adjoints, carried, back, sums
-        shapes = (self.inputs.shape[2], self.last_x), tuple(self.weight_h.shape), (self.columns,)
-        by_input, to_weight_h, to_bias = _tensors(*(np.zeros(shape, self.inputs.dtype) for shape in shapes))
+        units, inputs, (skipped, past) = self.plan.cell.units, self.inputs.shape[2], divmod(self.first_h, self.panel)
+        hidden = states[0].reshape(len(states[0]), -1, units)
+        rooms = [blank(self.weight_x, kernel.DEPTH * n).numpy() for n in (max(inputs, units), len(self.bias))]
+        shapes = (inputs, _width(self.of_x)), (units, len(self.bias) - skipped * self.panel), len(self.bias)
+        found = [np.zeros(shape, self.inputs.dtype) for shape in shapes]
         for n, (begin, end) in reversed(list(enumerate(self.spans()))):
             for values, gradient in given:
                 values[: end - begin, mine] = gradient[begin:end, mine]
@@ -285,25 +289,22 @@ class _Chunks:
                 for state, first in zip(states, between[n], strict=True):
                     state[0, mine] = first
                 self.advance(begin, end, seen, states, ())
-            hidden, columns = states[0][place : place + end - begin, self.seen], _rows(gates)
-            before = torch.from_numpy(hidden.reshape(-1, self.plan.cell.units))
-            by_x, by_h = _tensors(columns[:, : self.last_x], columns[:, self.first_h :])
+            columns = torch.from_numpy(_rows(gates)[:, : self.columns])
             if not checkpoint and not whole:
-                self.of_x(begin, end)
-                by_h.addmm_(before, self.weight_h.t())
+                self.enter(begin, end)
+                before = hidden[place : place + end - begin, self.start : self.start + gates.shape[1]]
+                columns[:, self.first_h :].addmm_(torch.from_numpy(before.reshape(-1, units)), self.weight_h.t())
                 kernel.keep(gates, seen, *self.whose[:3])
             run(gates, seen, *fixed, sums_of, begin, place, *self.whose)
             if squares is not None and self.plan.parts == 1:
                 np.sqrt(squares[begin:end, mine], out=squares[begin:end, mine])
-            fed, after = _tensors(_rows(self.inputs[begin:end, self.seen]).T, columns.T[self.first_h :])
-            by_input.addmm_(fed, by_x)  # few rows: BLAS is fast that way round only
-            to_weight_h.addmm_(after, before)
-            to_bias += torch.from_numpy(columns).sum(0)
+            kernel.collect(gates, self.inputs, hidden, *rooms, *found, begin, place, self.start)
             if to_x is not None:
-                made_x = np.empty((*gates.shape[:2], to_x.shape[2]), gates.dtype)
-                torch.mm(by_x, self.weight_x, out=torch.from_numpy(_rows(made_x)))
-                to_x[begin:end, mine] = made_x
-        return [self.whole(x) for x in (by_input.t(), to_weight_h, to_bias)]
+                made_x = torch.mm(columns[:, : self.last_x], self.weight_x).numpy()
+                to_x[begin:end, mine] = made_x.reshape(*gates.shape[:2], inputs)
+        by_x, by_h, bias = (torch.from_numpy(x.T) for x in found)
+        by_h = by_h[past : past + self.columns - self.first_h]
+        return [self.whole(x) for x in (by_x[: self.last_x], by_h, bias[: self.columns])]
 
     def whole(self, rows: Tensor) -> Tensor:
         """What is meant for the rows of this part among the rows of all, zero for the others."""
@@ -320,30 +321,20 @@ class _Chunks:
 
     def advance(self, begin: int, end: int, kept: tuple, states: Sequence, signals: Sequence) -> None:
         """Run the cell over a chunk, from the states before it on."""
-        self.of_x(begin, end)
+        self.enter(begin, end)
         run = self.plan.kernel.traced if signals else self.plan.kernel.forward
         arrays = self.gates[: end - begin], kept, self.scratch, self.there, *self.given, states, signals
         run(*arrays, begin, 0 if self.plan.checkpoint else begin, *self.whose)
 
-    def of_x(self, begin: int, end: int) -> None:
+    def enter(self, begin: int, end: int) -> None:
         """Fill in what the inputs and the biases give."""
-        gates, inputs, edge = self.gates[: end - begin], self.inputs[begin:end], self.last_x
-        if self.packed_x is not None:
-            self.plan.kernel.enter(gates, inputs, self.packed_x, self.bias, self.seen.start or 0)
-            return
-        columns = _rows(gates)
-        out, fed, bias = _tensors(columns[:, :edge], _rows(inputs[:, self.seen]), self.bias[:edge])
-        torch.addmm(bias, fed, self.by_x, out=out)
-        columns[:, edge:] = self.bias[edge:]
+        arrays = self.gates[: end - begin], self.inputs[begin:end], self.of_x, self.bias
+        self.plan.kernel.enter(*arrays, self.last_x, self.start)
 
 
 def _rows(values: np.ndarray) -> np.ndarray:
     """(T, B, ...) as (T B, ...)."""
     return values.reshape(math.prod(values.shape[:-1]), values.shape[-1])
-
-
-def _tensors(*arrays: np.ndarray) -> tuple[Tensor, ...]:
-    return tuple(torch.from_numpy(array) for array in arrays)
 
 
 def _width(packed: np.ndarray) -> int:

@@ -18,7 +18,7 @@ from numba.core import cgutils
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.extending import intrinsic
 
-from rnnscope.core.engines.products import added, packed, product
+from rnnscope.core.engines.products import BYTES, VECTORS, added, laid, packed, product, turned
 
 
 class Apart(CompilerBase):
@@ -37,6 +37,8 @@ READ = {read}  # places of what is kept of gates and the way back reads
 LINE = 64 // F().itemsize  # numbers in a line of the cache
 AHEAD = 4  # time steps
 BLOCK = 16  # rows that are multiplied together, or those of one time step
+DEPTH = 192  # rows, at most, whose products are summed together: 24 KB of a panel stay in the first cache
+WIDTH = VECTORS * BYTES // F().itemsize  # columns of a panel
 NEAR = 4096 // F().itemsize  # numbers at a time step of which the processor has the next ones ready by itself
 INFINITY, NAN = math.inf, math.nan
 # Divisions by the same number may share its inverse. No references are counted: each count would wait until all that was

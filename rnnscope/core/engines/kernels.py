@@ -76,8 +76,8 @@ def {name}(
 
 ENTER = '''
 @njit(**KERNEL)
-def enter(gates, inputs, weight, bias, start):
-    """Fill `gates` (C, B, N) with what the biases give and the inputs of as many sequences from `start` on."""
+def enter(gates, inputs, weight, bias, edge, start):
+    """Fill `gates` (C, B, N) with what biases and, before column `edge`, inputs of the sequences from `start` on give."""
     steps, rows, columns = gates.shape
     batch = inputs.shape[1]
     left, out = inputs.reshape(steps * batch, inputs.shape[2]), gates.reshape(steps * rows, columns)
@@ -85,9 +85,46 @@ def enter(gates, inputs, weight, bias, start):
     for t in range(0, steps, span):
         first, last = t * rows, min(t + span, steps) * rows
         for row in range(first, last):
-            for n in range(columns):
+            for n in range(edge):
                 out[row, n] = bias[n]
         added(left, t * batch + start, weight, out, first, last, False)
+        for row in range(first, last):
+            for n in range(edge, columns):  # not before: here an input that is infinite would leave NaN
+                out[row, n] = bias[n]
+'''
+
+COLLECT = '''
+@njit(**KERNEL)
+def collect(gates, inputs, hidden, room, panels, to_x, to_h, to_bias, begin, place, start):
+    """Add what the adjoints in `gates` (C, B, N) give to the gradients of weights by x and h, (., columns), and of biases.
+
+    Their sequences are those from `start` on, of the inputs from `begin` and of the hidden states from `place` on.
+    `to_x` has the panels of the first gates, `to_h` those of the last. There is room for DEPTH rows of gates in `panels`,
+    and of what they are multiplied by in `room`.
+    """
+    steps, rows, columns = gates.shape
+    count, many = steps * rows, columns // WIDTH
+    flat, blocks = gates.reshape(count, columns), (count + DEPTH - 1) // DEPTH
+    for n in range(blocks):
+        first = n * count // blocks
+        depth = (n + 1) * count // blocks - first
+        right = panels[: many * depth * WIDTH].reshape(many, depth, WIDTH)
+        for p in range(many):
+            laid(flat, first, right, p, to_bias)
+        gained(inputs, begin, start, rows, first, room, right[: to_x.shape[1] // WIDTH], to_x)
+        gained(hidden, place, start, rows, first, room, right[many - to_h.shape[1] // WIDTH :], to_h)
+
+
+@njit(**OPTIONS)
+def gained(values, begin, start, rows, first, room, right, out):
+    """Add to `out` (N, columns) what rows `first`.. of a chunk of `values` (C, B, N) give with as many of `right`."""
+    depth, count = right.shape[1], values.shape[2]
+    left = room[: depth * count].reshape(depth, count)
+    for i in range(depth):
+        t, b = begin + (first + i) // rows, start + (first + i) % rows
+        for k in range(count):
+            left[i, k] = values[t, b, k]
+    turned(left, 0, right, out, 0, count, False)
 '''
 
 KEEP = '''
@@ -110,7 +147,9 @@ def warm():
     kept, lower, to_lower, states, adjoints, carried, signals = (
         tuple(np.zeros(shape, F) for _ in range(count)) for count, shape in {counts}
     )
-    enter(gates, gates, there, np.zeros(gates.shape[2], F), 0)
+    row, nothing = np.zeros(gates.shape[2], F), np.zeros((gates.shape[2], 0), F)
+    enter(gates, gates, there, row, 0, 0)
+    collect(gates, gates, gates, row, row, nothing, nothing, row, 0, 0, 0)
     keep(gates, kept, 0, 0, 1)
     for kernel in forward, traced:
         kernel(gates, kept, rows, there, constants, lower, states, signals, 0, 0, 0, 0, 1, arrived)
@@ -141,6 +180,7 @@ def source_of(cell: Cell, dtype: str) -> str:
         + FORWARD.format(name="forward", before=keeps, **_forward(cell, forward, kept, {}))
         + FORWARD.format(name="traced", before=keeps, **_forward(cell, traced, kept, gates))
         + ENTER
+        + COLLECT
         + KEEP.format(body=_indented(_keep(cell, kept)))
         + BACKWARD.format(name="backward", body=plain, earlier=0, later=0, **both)
         + BACKWARD.format(name="gauged", body=norms, earlier="now & 1", later="1 - (now & 1)", **both)

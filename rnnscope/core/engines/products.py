@@ -77,22 +77,20 @@ class _Tile:
                 total = self.totals[s, n, v]
                 self.builder.store(self.builder.fadd(self.builder.load(total), term, flags=["contract"]), total)
 
-    def resume(self, starts: list[ir.Value]) -> None:
-        """Begin with what is in a row each."""
-        for (n, start), v in pairs(enumerate(starts), self.places):
-            self.builder.store(self.builder.load(self.part(start, v), align=self.size), self.totals[0, n, v])
-
-    def write(self, starts: list[ir.Value]) -> None:
-        """What has been added, to a row each."""
+    def write(self, starts: list[ir.Value], onto: bool) -> None:
+        """What has been added, to a row each; onto, to what is in it."""
         for (n, start), v in pairs(enumerate(starts), self.places):
             total = reduce(self.builder.fadd, (self.builder.load(self.totals[s, n, v]) for s in self.sums))
+            if onto:
+                total = self.builder.fadd(self.builder.load(self.part(start, v), align=self.size), total)
             self.builder.store(total, self.part(start, v), align=self.size)
 
 
-def _tile(rows: int, onto: bool, sums: int = 1):
+def _tile(rows: int, onto: bool, turned: bool, sums: int = 1):
     """A function of left (A, K), a, packed (P, K, C), out (B, P C), b, p: of rows a, ... makes rows b, ... of panel p.
 
-    onto  adds to these
+    onto    adds to these
+    turned  takes left as (K, A)
     """
 
     @intrinsic
@@ -104,22 +102,21 @@ def _tile(rows: int, onto: bool, sums: int = 1):
             arrays = [context.make_array(kind)(context, builder, value) for kind, value in given]
             (x, pitch), (w, depth), (y, wide) = ((a.data, builder.extract_value(a.shape, 1)) for a in arrays)
             columns, one, step = INDEX(VECTORS * emit.lanes), INDEX(1), INDEX(sums)
-            left_rows = [emit.at(emit.at(x, start, pitch), INDEX(n), pitch) for n in emit.rows]
+            along, across = (pitch, one) if turned else (one, pitch)
+            left_rows = [emit.at(emit.at(x, start, across), INDEX(n), across) for n in emit.rows]
             out_rows = [emit.at(emit.at(y, first, wide), INDEX(n), wide) for n in emit.rows]
             parts = [emit.at(row, panel, columns) for row in out_rows]
             w, rest = emit.at(w, panel, depth, columns), builder.urem(depth, step)
-            if onto:
-                emit.resume(parts)
 
             def add(k, s):
-                emit.add([emit.at(row, k) for row in left_rows], emit.at(w, k, columns), s)
+                emit.add([emit.at(row, k, along) for row in left_rows], emit.at(w, k, columns), s)
 
             with cgutils.for_range_slice(builder, INDEX(0), rest, one, inc=True) as (k, _):
                 add(k, 0)
             with cgutils.for_range_slice(builder, rest, depth, step, inc=True) as (k, _):
                 for s in emit.sums:
                     add(builder.add(k, INDEX(s)), s)
-            emit.write(parts)
+            emit.write(parts, onto)
             return context.get_dummy_value()
 
         return types.void(left, types.intp, weights, out, types.intp, types.intp), generate
@@ -127,10 +124,32 @@ def _tile(rows: int, onto: bool, sums: int = 1):
     return tile
 
 
-def _product(onto: bool):
-    """The function below; onto, it adds to what is in `out`."""
-    eight, four, two, one = (_tile(rows, onto) for rows in (8, 4, 2, 1))
-    alone = _tile(1, onto, sums=4)
+@intrinsic
+def laid(typing, rows, k, panels, p, sums):
+    """Fill panel p of `panels` (P, K, C) with rows k.. of `rows` (B, N), whose sum is added to that part of `sums` (N)."""
+
+    def generate(context, builder, signature, arguments):
+        emit = _Tile(builder, context.get_value_type(rows.dtype), rows.dtype.bitwidth // 8, 1, 1)
+        given = ((signature.args[n], arguments[n]) for n in (0, 2, 4))
+        x, out, total = (context.make_array(kind)(context, builder, value) for kind, value in given)
+        pitch, depth = (builder.extract_value(a.shape, 1) for a in (x, out))
+        columns, panel = INDEX(VECTORS * emit.lanes), arguments[3]
+        start, to = emit.at(emit.at(x.data, arguments[1], pitch), panel, columns), emit.at(out.data, panel, depth, columns)
+        with cgutils.for_range(builder, depth) as loop:
+            for v in emit.places:
+                seen = builder.load(emit.part(emit.at(start, loop.index, pitch), v), align=emit.size)
+                builder.store(seen, emit.part(emit.at(to, loop.index, columns), v), align=emit.size)
+                builder.store(builder.fadd(builder.load(emit.totals[0, 0, v]), seen), emit.totals[0, 0, v])
+        emit.write([emit.at(total.data, panel, columns)], onto=True)
+        return context.get_dummy_value()
+
+    return types.void(rows, types.intp, panels, types.intp, sums), generate
+
+
+def _product(onto: bool, turned: bool = False):
+    """The function below; onto, it adds to what is in `out`; turned, it takes `left` as (K, A)."""
+    eight, four, two, one = (_tile(rows, onto, turned) for rows in (8, 4, 2, 1))
+    alone = _tile(1, onto, turned, sums=4)
 
     @njit(error_model="numpy", nogil=True, _nrt=False)
     def product(left, start, weights, out, first, last, back):
@@ -161,4 +180,4 @@ def _product(onto: bool):
     return product
 
 
-product, added = _product(onto=False), _product(onto=True)
+product, added, turned = _product(onto=False), _product(onto=True), _product(onto=True, turned=True)
