@@ -3,7 +3,9 @@
 At a time step a product is small, and calling a BLAS for it costs more than it saves: one copies the weights anew at every
 call, another has no fast path for few rows or for another maker's processors. Here the weights are packed once, in panels
 of as many columns as two vectors hold, and LLVM is given vectors to multiply and add. One sequence reads its weights from
-the cache faster than it could add to two vectors; there every fourth row of a panel has sums of its own.
+the cache faster than it could add to two vectors; there every fourth row of a panel has sums of its own. A gradient of
+weights sums over the rows of two matrices that lie along: it is the same product with the left one turned, and the other
+packed by the block, while its rows are added up for the biases.
 
 A row's result is the same whatever rows stand beside it, unless it stands alone.
 """
