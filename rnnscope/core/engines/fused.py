@@ -276,7 +276,7 @@ class _Chunks:
         run, sums_of = (kernel.backward, _NONE) if squares is None else (kernel.gauged, squares)
         fixed = self.scratch, self.again, *self.given, to_lower, states, adjoints, carried, back, sums
         units, inputs, (skipped, past) = self.plan.cell.units, self.inputs.shape[2], divmod(self.first_h, self.panel)
-        hidden = states[0].reshape(len(states[0]), -1, units)
+        hidden = states[0].reshape(len(states[0]), -1, units)  # of the sequences, where lanes are parts
         rooms = [blank(self.weight_x, kernel.DEPTH * n).numpy() for n in (max(inputs, units), len(self.bias))]
         shapes = (inputs, _width(self.of_x)), (units, len(self.bias) - skipped * self.panel), len(self.bias)
         found = [np.zeros(shape, self.inputs.dtype) for shape in shapes]
@@ -289,16 +289,16 @@ class _Chunks:
                 for state, first in zip(states, between[n], strict=True):
                     state[0, mine] = first
                 self.advance(begin, end, seen, states, ())
-            columns = torch.from_numpy(_rows(gates)[:, : self.columns])
+            columns, before = torch.from_numpy(_rows(gates)[:, : self.columns]), hidden[place : place + end - begin]
             if not checkpoint and not whole:
                 self.enter(begin, end)
-                before = hidden[place : place + end - begin, self.start : self.start + gates.shape[1]]
-                columns[:, self.first_h :].addmm_(torch.from_numpy(before.reshape(-1, units)), self.weight_h.t())
+                seen_h = before[:, self.start : self.start + gates.shape[1]].reshape(-1, units)
+                columns[:, self.first_h :].addmm_(torch.from_numpy(seen_h), self.weight_h.t())
                 kernel.keep(gates, seen, *self.whose[:3])
             run(gates, seen, *fixed, sums_of, begin, place, *self.whose)
             if squares is not None and self.plan.parts == 1:
                 np.sqrt(squares[begin:end, mine], out=squares[begin:end, mine])
-            kernel.collect(gates, self.inputs, hidden, *rooms, *found, begin, place, self.start)
+            kernel.collect(gates, self.inputs[begin:end], before, *rooms, *found, self.start)
             if to_x is not None:
                 made_x = torch.mm(columns[:, : self.last_x], self.weight_x).numpy()
                 to_x[begin:end, mine] = made_x.reshape(*gates.shape[:2], inputs)

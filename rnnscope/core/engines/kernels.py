@@ -95,12 +95,12 @@ def enter(gates, inputs, weight, bias, edge, start):
 
 COLLECT = '''
 @njit(**KERNEL)
-def collect(gates, inputs, hidden, room, panels, to_x, to_h, to_bias, begin, place, start):
+def collect(gates, inputs, hidden, room, panels, to_x, to_h, to_bias, start):
     """Add what the adjoints in `gates` (C, B, N) give to the gradients of weights by x and h, (., columns), and of biases.
 
-    Their sequences are those from `start` on, of the inputs from `begin` and of the hidden states from `place` on.
-    `to_x` has the panels of the first gates, `to_h` those of the last. There is room for DEPTH rows of gates in `panels`,
-    and of what they are multiplied by in `room`.
+    Their sequences are those from `start` on, of the inputs and of the hidden states before. `to_x` has the panels of the
+    first gates, `to_h` those of the last. There is room for DEPTH rows of gates in `panels`, and of what they multiply in
+    `room`.
     """
     steps, rows, columns = gates.shape
     count, many = steps * rows, columns // WIDTH
@@ -111,17 +111,17 @@ def collect(gates, inputs, hidden, room, panels, to_x, to_h, to_bias, begin, pla
         right = panels[: many * depth * WIDTH].reshape(many, depth, WIDTH)
         for p in range(many):
             laid(flat, first, right, p, to_bias)
-        gained(inputs, begin, start, rows, first, room, right[: to_x.shape[1] // WIDTH], to_x)
-        gained(hidden, place, start, rows, first, room, right[many - to_h.shape[1] // WIDTH :], to_h)
+        gained(inputs, start, rows, first, room, right[: to_x.shape[1] // WIDTH], to_x)
+        gained(hidden, start, rows, first, room, right[many - to_h.shape[1] // WIDTH :], to_h)
 
 
 @njit(**OPTIONS)
-def gained(values, begin, start, rows, first, room, right, out):
+def gained(values, start, rows, first, room, right, out):
     """Add to `out` (N, columns) what rows `first`.. of a chunk of `values` (C, B, N) give with as many of `right`."""
     depth, count = right.shape[1], values.shape[2]
     left = room[: depth * count].reshape(depth, count)
     for i in range(depth):
-        t, b = begin + (first + i) // rows, start + (first + i) % rows
+        t, b = (first + i) // rows, start + (first + i) % rows
         for k in range(count):
             left[i, k] = values[t, b, k]
     turned(left, 0, right, out, 0, count, False)
@@ -149,7 +149,7 @@ def warm():
     )
     row, nothing = np.zeros(gates.shape[2], F), np.zeros((gates.shape[2], 0), F)
     enter(gates, gates, there, row, 0, 0)
-    collect(gates, gates, gates, row, row, nothing, nothing, row, 0, 0, 0)
+    collect(gates, gates, gates, row, row, nothing, nothing, row, 0)
     keep(gates, kept, 0, 0, 1)
     for kernel in forward, traced:
         kernel(gates, kept, rows, there, constants, lower, states, signals, 0, 0, 0, 0, 1, arrived)
